@@ -1,0 +1,123 @@
+"""Lines ⇄ models: the only place that knows JSON.
+
+Encoding takes a frame as a plain dictionary of its ``TypedDict`` form; decoding a request gives its model, decoding
+a frame gives the ``TypedDict`` form again, without what this version does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any, Union, cast
+
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
+
+from mrccsc_shared.entry import Entry
+from mrccsc_shared.errors import ErrorCode, Refusal
+from mrccsc_shared.limits import MAX_ID
+from mrccsc_shared.messages import FRAMES, Request
+
+_REQUESTS: TypeAdapter[Request] = TypeAdapter(
+    Annotated[Union[tuple(Request.by_type.values())], Field(discriminator="type")]  # noqa: UP007
+)
+# The wrapper `TypeAdapter.validate_json` costs a third of the whole; its validator is public pydantic-core.
+_validate_request = _REQUESTS.validator.validate_json
+
+
+class Malformed(Exception):
+    """The line is no JSON object in UTF-8, so that there is no request to refuse."""
+
+
+class BadRequest(Refusal):
+    """The line is an object but no good request. ``re`` is its id where that is valid."""
+
+    def __init__(self, code: ErrorCode, message: str, re: int | None) -> None:
+        super().__init__(code, message)
+        self.re = re
+
+
+def decode_request(line: bytes) -> Request:
+    """The request in a line. Raises :class:`BadRequest` or :class:`Malformed`; neither repeats what the line says."""
+    try:
+        return cast(Request, _validate_request(line))
+    except ValidationError as error:
+        raise _explain(line, error) from None
+
+
+def encode(frame: Mapping[str, Any]) -> bytes:
+    """One line of a frame or request in its dictionary form, newline included."""
+    return to_json(frame) + b"\n"
+
+
+def encode_request(request: Request) -> bytes:
+    """One line of a request; absent options are left out."""
+    return request.model_dump_json(exclude_none=True).encode() + b"\n"
+
+
+@cache
+def frame_adapter(kind: str) -> TypeAdapter[Any] | None:
+    """What validates a server frame of that ``type``; ``None`` for a type that this version does not know."""
+    if kind == "entry":
+        return TypeAdapter(Entry)
+    definition = FRAMES.get(kind)
+    return None if definition is None else TypeAdapter(definition)
+
+
+def decode_frame(line: bytes) -> dict[str, Any] | None:
+    """The frame in a line from a server, or ``None`` where this version does not know its type.
+
+    An ``entry`` has the fields of its entry beside ``type``. Unknown fields are dropped. Raises :class:`Malformed`
+    when the line is no frame or breaks its definition.
+    """
+    try:
+        raw = from_json(line)
+    except ValueError:
+        raise Malformed("The line is not JSON.") from None
+    if not isinstance(raw, dict) or not isinstance(kind := raw.get("type"), str):
+        raise Malformed("The line is no frame.")
+    adapter = frame_adapter(kind)
+    if adapter is None:
+        return None
+    try:
+        checked: dict[str, Any] = adapter.validate_python(raw)
+    except ValidationError as error:
+        raise Malformed(f"A frame of type {kind!r} is broken at {_place(error.errors()[0]['loc'])}.") from None
+    checked["type"] = kind
+    return checked
+
+
+def _explain(line: bytes, error: ValidationError) -> Exception:
+    try:
+        raw = from_json(line)
+    except ValueError:
+        return Malformed("The line is not a JSON object in UTF-8.")
+    if not isinstance(raw, dict):
+        return Malformed("The line is not a JSON object.")
+    re = raw.get("id")
+    if type(re) is not int or not 0 <= re <= MAX_ID:
+        re = None
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    match first["type"]:
+        case "union_tag_not_found":
+            return BadRequest(ErrorCode.INVALID, "A request has a type.", re)
+        case "union_tag_invalid":
+            if not isinstance(raw.get("type"), str):
+                return BadRequest(ErrorCode.INVALID, "The type of a request is a string.", re)
+            return BadRequest(ErrorCode.UNKNOWN_TYPE, ErrorCode.UNKNOWN_TYPE.text, re)
+        case "extra_forbidden":
+            return BadRequest(ErrorCode.INVALID, "The request has a field that its type does not know.", re)
+        case "missing":
+            return BadRequest(ErrorCode.INVALID, f"The request lacks the field {_place(first['loc'])}.", re)
+        case "directions":
+            return BadRequest(ErrorCode.INVALID, "Give at most one of before, after and around.", re)
+    return BadRequest(ErrorCode.INVALID, f"The field {_place(first['loc'])} is not well formed.", re)
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    """A field's name for a person. Only names that the models define: a key of the peer's is never repeated."""
+    names = [part for part in loc if isinstance(part, str) and part in _FIELD_NAMES]
+    return ".".join(names) or "(inside)"
+
+
+_FIELD_NAMES = {name for model in Request.by_type.values() for name in model.model_fields} | {"name"}

@@ -1,0 +1,106 @@
+"""What may stand in names, titles, texts and emoji, and how a text mentions people.
+
+The server refuses by these rules; the client uses the same ones to say so before anything is sent.
+Each ``check_*`` returns its input in the form to be stored, or raises :class:`Refusal` (``invalid`` or
+``too_large``) with a sentence that never repeats the input.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import regex
+
+from mrccsc_shared import limits
+from mrccsc_shared.errors import ErrorCode, Refusal
+
+_USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,31}")
+_MENTION = re.compile(r"(?<![\w.@-])@([A-Za-z0-9][A-Za-z0-9._-]{1,31})(?![\w@-])")
+_GRAPHEME = regex.compile(r"\X")
+
+BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that reorder what follows them: Unicode's Bidi_Control property."""
+
+_ZERO_WIDTH = frozenset(
+    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff"
+)
+_LINE_BREAKS = frozenset("\u2028\u2029")
+
+
+def check_username(name: str) -> str:
+    """The name in lower case: 2–32 of ``a-z 0-9 . _ -``, beginning with a letter or digit. ASCII only."""
+    if not _USERNAME.fullmatch(name):
+        raise Refusal(
+            ErrorCode.INVALID,
+            "A user name is 2 to 32 of a-z, 0-9, dot, underscore and hyphen, and begins with a letter or digit.",
+        )
+    return name.lower()
+
+
+def check_name(name: str, what: str = "display name") -> str:
+    """A display name or title: 1–64 characters of any script, visible, without control, bidi or zero-width ones."""
+    if not 1 <= len(name) <= limits.MAX_NAME or not name.strip():
+        raise Refusal(ErrorCode.INVALID, f"A {what} has 1 to {limits.MAX_NAME} characters and is not blank.")
+    if any(_is_hidden(char) for char in name):
+        raise Refusal(ErrorCode.INVALID, f"A {what} has no control, bidi or zero-width characters.")
+    return name
+
+
+def check_topic(topic: str) -> str:
+    """A topic or presence text: at most 256 characters on one line, without control and bidi characters."""
+    if len(topic) > limits.MAX_TOPIC:
+        raise Refusal(ErrorCode.TOO_LARGE, f"A topic has at most {limits.MAX_TOPIC} characters.")
+    if any(_is_control(char) for char in topic):
+        raise Refusal(ErrorCode.INVALID, "A topic has no control or bidi characters.")
+    return topic
+
+
+def check_text(text: str, max_bytes: int = limits.MAX_TEXT) -> str:
+    """A message: at most ``max_bytes`` of UTF-8 and not blank. What it contains is stored as it came."""
+    if len(text) > max_bytes or len(text.encode()) > max_bytes:
+        raise Refusal(ErrorCode.TOO_LARGE, f"A message has at most {max_bytes} bytes.")
+    if not text.strip():
+        raise Refusal(ErrorCode.INVALID, "A message is not blank.")
+    return text
+
+
+def check_emoji(emoji: str) -> str:
+    """One visible grapheme (UAX #29) of at most 32 bytes."""
+    if len(emoji.encode()) > limits.MAX_EMOJI:
+        raise Refusal(ErrorCode.TOO_LARGE, f"A reaction has at most {limits.MAX_EMOJI} bytes.")
+    if not _GRAPHEME.fullmatch(emoji) or not emoji.strip() or _is_hidden(emoji[0]):
+        raise Refusal(ErrorCode.INVALID, "A reaction is one emoji or character.")
+    return emoji
+
+
+def mentioned_names(text: str) -> list[str]:
+    """The user names that ``text`` mentions as ``@name``, lower case, each once, in order of appearance.
+
+    A mention stands outside longer words and mail addresses; a full stop that ends the sentence is not
+    part of it, so ``@bob.`` yields both ``bob.`` and ``bob``: who is a member decides.
+    """
+    if "@" not in text:
+        return []
+    names: dict[str, None] = {}
+    for match in _MENTION.finditer(text):
+        name = match[1].lower()
+        while len(name) >= 2:
+            names[name] = None
+            if name[-1] not in "._-":
+                break
+            name = name[:-1]
+    return list(names)
+
+
+def fold(text: str) -> str:
+    """The form in which names and titles are searched: NFKC, without case."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def _is_control(char: str) -> bool:
+    return unicodedata.category(char) == "Cc" or char in BIDI_CONTROLS or char in _LINE_BREAKS
+
+
+def _is_hidden(char: str) -> bool:
+    return _is_control(char) or char in _ZERO_WIDTH or unicodedata.category(char) in ("Cf", "Cs", "Co", "Cn")

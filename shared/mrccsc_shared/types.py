@@ -1,0 +1,36 @@
+"""The constrained scalar types that frames are made of. All are strict: ``true`` and ``"1"`` are no integers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from mrccsc_shared import limits
+
+Id = Annotated[int, Field(ge=1, le=limits.MAX_ID)]
+"""A user, conversation or session id."""
+
+Seq = Annotated[int, Field(ge=1, le=limits.MAX_ID)]
+"""The place of an entry in its conversation's log: 1, 2, 3 …"""
+
+Cursor = Annotated[int, Field(ge=0, le=limits.MAX_ID)]
+"""A seq, or 0 for before the first entry."""
+
+Time = Annotated[int, Field(ge=0, le=limits.MAX_ID)]
+"""Milliseconds since 1970 UTC."""
+
+RequestId = Annotated[int, Field(ge=0, le=limits.MAX_ID)]
+
+Cid = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", max_length=36),
+]
+"""A UUID in its canonical lower-case form: the key of an idempotent retry."""
+
+PageSize = Annotated[int, Field(ge=1, le=limits.MAX_PAGE)]
+
+Query = Annotated[str, StringConstraints(max_length=limits.MAX_QUERY)]
+
+ConvKey = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,15}$")]
+"""A conversation id as a JSON object key."""
