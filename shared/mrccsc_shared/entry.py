@@ -6,10 +6,10 @@ shown in its present state: ``rev`` is the seq of the last entry applied to it.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NotRequired
 
 from pydantic import Field
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from mrccsc_shared.types import Cid, Id, Seq, Time
 

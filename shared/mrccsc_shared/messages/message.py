@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NotRequired
 
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from mrccsc_shared.messages.base import Command, Notice, frame
 from mrccsc_shared.types import Cid, Cursor, Id, RequestId, Seq, Time
