@@ -7,6 +7,7 @@ into an ``error`` frame. Messages never repeat what the peer sent.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
 
 class ErrorCode(StrEnum):
@@ -15,7 +16,8 @@ class ErrorCode(StrEnum):
     text: str
     retryable: bool
 
-    def __new__(cls, value: str, text: str, retryable: bool = False) -> ErrorCode:
+    def __new__(cls, value: str, text: str, retryable: bool = False) -> Self:
+        """A string that knows its sentence."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.text = text
@@ -45,7 +47,8 @@ class CloseCode(StrEnum):
     text: str
     reconnect: bool
 
-    def __new__(cls, value: str, text: str, reconnect: bool) -> CloseCode:
+    def __new__(cls, value: str, text: str, reconnect: bool) -> Self:
+        """A string that knows its sentence."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.text = text

@@ -8,10 +8,10 @@ class LineTooLong(Exception):
 
 
 class LineSplitter:
-    """Cuts a stream of bytes into lines without their ends.
+    r"""Cuts a stream of bytes into lines without their ends.
 
     ``cap`` is the number of bytes that a line may have, its newline included, and may be changed between two calls.
-    Empty lines are dropped and one ``\\r`` before the newline is tolerated. At most ``cap`` bytes are kept between
+    Empty lines are dropped and one ``\r`` before the newline is tolerated. At most ``cap`` bytes are kept between
     calls, and the work is linear in the bytes fed, however they are cut.
     """
 
