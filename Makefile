@@ -1,0 +1,46 @@
+# make run     chat: make the environment, start a server in the background if none runs, open the client
+# make test    run all tests            ARGS='-k framing' passes options on to pytest
+# make check   lint, format, types, import rules, generated documents
+# make docs    write the generated documents again
+# make lock    pin the newest versions that pyproject.toml allows
+# make clean   remove the environment and every cache
+#
+# PYTHON=python3.12 VENV=.venv-3.12 makes another environment beside the first.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+SOURCES := shared server tui_client tests tools
+INPUTS := pyproject.toml requirements.lock tools/environment
+export PYTHON
+
+.PHONY: run test check docs lock clean
+
+run: $(VENV)/ready-run
+	@exec $(BIN)/mrccsc-tui --local $(ARGS)
+
+test: $(VENV)/ready-dev
+	$(BIN)/python -m pytest -n auto --dist loadscope $(ARGS)
+
+check: $(VENV)/ready-dev
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tools.protocol_docs --check
+
+docs: $(VENV)/ready-dev
+	$(BIN)/python -m tools.protocol_docs
+
+lock: $(VENV)/ready-dev
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras --group dev \
+		--upgrade --no-emit-index-url --custom-compile-command 'make lock' --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+
+$(VENV)/ready-run: $(INPUTS)
+	@tools/environment run $(VENV)
+
+$(VENV)/ready-dev: $(INPUTS)
+	@tools/environment dev $(VENV)
