@@ -1,0 +1,8 @@
+"""Values and rules without I/O.
+
+``operations``   what a user may ask of a conversation's log
+``state``        the facts that decide about an operation, as a store reads them under its lock
+``permissions``  who may do what
+``planning``     operations + facts → outcomes and the rows to write: the rules of the log
+``contacts``     who two people are to each other, and what each act makes of it
+"""
