@@ -1,0 +1,18 @@
+"""Waiting for something to become true, bounded, without sleeping for luck."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+PATIENCE = 20.0
+"""Seconds after which something that should happen will not: generous, for slow machines under load."""
+
+
+async def wait_until(condition: Callable[[], object], what: str = "the condition", patience: float = PATIENCE) -> None:
+    """Return once ``condition()`` is true. Raises AssertionError naming ``what`` after ``patience`` seconds."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + patience
+    while not condition():
+        assert loop.time() < deadline, f"{what} did not become true in {patience:g} s"
+        await asyncio.sleep(0.01)

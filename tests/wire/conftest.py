@@ -1,0 +1,89 @@
+"""The stage on which the plays are given: a real server, and people who have registered on it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.wire.client import Client
+from tests.wire.server import Server
+
+_numbers = itertools.count(1)
+
+
+class Stage:
+    """Gives tests their people. Closes every connection at the end and makes sure that the server lives."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.port = server.port
+        self._clients: list[Client] = []
+
+    async def stranger(self, name: str = "a stranger") -> Client:
+        """A connection that has not signed in."""
+        client = await Client(name, self.server.port).connect()
+        self._clients.append(client)
+        return client
+
+    async def person(self, name: str) -> Client:
+        """Somebody new, with a user name that begins with ``name``."""
+        client = await self.stranger(name)
+        return await client.registers(f"{name}-{next(_numbers)}", display_name=name.capitalize())
+
+    async def people(self, *names: str) -> list[Client]:
+        """Several new people who do not know each other."""
+        return [await self.person(name) for name in names]
+
+    async def friends(self, *names: str) -> list[Client]:
+        """New people of whom the first is everyone's friend, and nothing is left to see."""
+        people = await self.people(*names)
+        for other in people[1:]:
+            await people[0].befriends(other)
+        for one in people:
+            await one.settle()
+            one.forget()
+        return people
+
+    async def close(self) -> None:
+        for client in self._clients:
+            await client.close()
+        assert self.server.is_running, "the server died:\n" + "".join(self.server.output[-20:])
+
+
+@pytest.fixture(scope="module")
+def server_options() -> list[str]:
+    """Options of the module's server; a module may have its own."""
+    return ["--unlimited"]
+
+
+@pytest.fixture(scope="module")
+def server_limits() -> str:
+    """Lines of the module's [limits] table."""
+    return ""
+
+
+@pytest.fixture(scope="module")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, server_options: list[str], server_limits: str
+) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("server"), *server_options, limits=server_limits).start()
+    yield server
+    if server.is_running:
+        assert server.stop() == 0, "".join(server.output[-20:])
+    assert "Traceback" not in "".join(server.output), "".join(server.output[-40:])
+
+
+@pytest.fixture
+async def stage(server: Server) -> AsyncIterator[Stage]:
+    stage = Stage(server)
+    yield stage
+    await stage.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder for a server of one test's own."""
+    return tmp_path
