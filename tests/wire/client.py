@@ -53,9 +53,12 @@ def matches(actual: Any, expected: Any) -> bool:
 class Client:
     """One connection. ``id``, ``username`` and ``token`` are there once it has signed in."""
 
-    def __init__(self, name: str, port: int) -> None:
+    def __init__(self, name: str, port: int, company: list[Client] | None = None) -> None:
         self.name = name
         self.port = port
+        # Whoever closes the first of them at the end closes all that came from it.
+        self.company: list[Client] = [] if company is None else company
+        self.company.append(self)
         self.username = ""
         self.id = 0
         self.token = ""
@@ -70,6 +73,7 @@ class Client:
         self._answers: dict[int, asyncio.Future[Frame]] = {}
         self._arrived = asyncio.Event()
         self._closed = False
+        self.is_closed = True
         self._writer: asyncio.StreamWriter
         self._reading: asyncio.Task[None]
 
@@ -77,6 +81,7 @@ class Client:
 
     async def connect(self) -> Self:
         reader, self._writer = await asyncio.open_connection("127.0.0.1", self.port, limit=MAX_SERVER_LINE)
+        self.is_closed = False
         self._reading = asyncio.create_task(self._read(reader))
         self.welcome = await self.sees("welcome")
         assert self.lines[0] is self.welcome, "the server speaks first"
@@ -84,6 +89,9 @@ class Client:
 
     async def close(self) -> None:
         """Cut the connection, without a logout."""
+        if self.is_closed:
+            return
+        self.is_closed = True
         self._writer.close()
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
@@ -153,6 +161,30 @@ class Client:
     def notify(self, kind: str, **fields: Any) -> None:
         """Send a request without an id: no answer on success."""
         self._writer.write(json.dumps({"type": kind, **fields}).encode() + b"\n")
+
+    def expect_answer(self, number: int) -> asyncio.Future[Frame]:
+        """The answer to a request that is written by hand with this id; call it before writing."""
+        self._answers[number] = asyncio.get_running_loop().create_future()
+        return self._answers[number]
+
+    async def malformed(self, number: int | None = None) -> None:
+        """What was written gets an ``error`` (with ``re`` only for ``number``) or the end with ``protocol_error``."""
+        answer = None if number is None else self.expect_answer(number)
+
+        def told() -> bool:
+            return (
+                (answer is not None and answer.done())
+                or any(event["type"] == "error" for event in self.inbox)
+                or self._closed
+            )
+
+        await self._until(told, "a refusal")
+        if self._closed:
+            await self.sees_end(code="protocol_error")
+        elif answer is not None and answer.done():
+            assert answer.result()["code"] == "invalid"
+        else:
+            await self.sees("error", code="invalid")
 
     # Seeing
 
@@ -224,13 +256,13 @@ class Client:
 
     async def another(self, **fields: Any) -> Client:
         """Another connection of the same session."""
-        other = await Client(f"{self.name}'s other connection", self.port).connect()
+        other = await Client(f"{self.name}'s other connection", self.port, self.company).connect()
         other.password = self.password
         return await other.resumes(self.token, **fields)
 
     async def other_device(self, **fields: Any) -> Client:
         """Another session of the same user."""
-        other = await Client(f"{self.name}'s other device", self.port).connect()
+        other = await Client(f"{self.name}'s other device", self.port, self.company).connect()
         other.password = self.password
         return await other.logs_in(self.username, **fields)
 

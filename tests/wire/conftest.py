@@ -24,9 +24,7 @@ class Stage:
 
     async def stranger(self, name: str = "a stranger") -> Client:
         """A connection that has not signed in."""
-        client = await Client(name, self.server.port).connect()
-        self._clients.append(client)
-        return client
+        return await Client(name, self.server.port, self._clients).connect()
 
     async def person(self, name: str) -> Client:
         """Somebody new, with a user name that begins with ``name``."""
