@@ -54,3 +54,7 @@ class LineSplitter:
             if len(self._parts) > 64:
                 self._parts = [b"".join(self._parts)]
         return lines
+
+    def peek(self, size: int) -> bytes:
+        """The first bytes of the unfinished line, at most ``size``."""
+        return b"".join(self._parts)[:size]

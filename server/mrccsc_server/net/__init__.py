@@ -1,0 +1,12 @@
+"""Connections: bytes in, lines out, and every limit that a peer can run into.
+
+``listener``    accepts sockets, plain or TLS
+``admission``   who may connect now
+``addresses``   what throttles count an address by
+``intake``      a peer's bytes → its lines, and what is no client at all
+``frames``      the few frames that connections make themselves
+``dispatch``    what their requests go to
+``connection``  one client: its requests in order, its answers, its end
+``outbox``      what is yet to be written, one write per tick
+``registry``    all connections of the node, their heartbeats and time limits, and how they are sent away
+"""

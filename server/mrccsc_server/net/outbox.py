@@ -1,0 +1,124 @@
+"""What is yet to be written: one write per connection and tick, and a cap for those who do not read."""
+
+from __future__ import annotations
+
+import asyncio
+
+from mrccsc_server.telemetry.metrics import Metrics
+
+HIGH_WATER = 65_536
+"""Bytes in the transport at which it asks for a pause; what comes then waits in the outbox."""
+
+FLUSHES_A_TURN = 100
+"""Connections written to before the event loop gets a turn."""
+
+
+class Flusher:
+    """Flushes the outboxes that something was put into, once a tick, a bounded number a turn of the loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._marked: list[Outbox] = []
+
+    def mark(self, outbox: Outbox) -> None:
+        """Flush this outbox within the next turns."""
+        if not self._marked:
+            self._loop.call_soon(self._run)
+        self._marked.append(outbox)
+
+    def _run(self) -> None:
+        turn, self._marked = self._marked[:FLUSHES_A_TURN], self._marked[FLUSHES_A_TURN:]
+        for outbox in turn:
+            outbox.flush()
+        if self._marked:
+            self._loop.call_soon(self._run)
+
+
+class Outbox:
+    """The unsent lines of one connection, written in order and whole.
+
+    Nothing here raises because the peer is gone: what cannot be written is dropped, and the transport reports the loss.
+    """
+
+    __slots__ = ("_cap", "_flusher", "_held", "_lines", "_loop", "_metrics", "_queued", "_transport", "blocked_since",
+                 "written_at")  # fmt: skip
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        flusher: Flusher,
+        transport: asyncio.Transport,
+        cap: int,
+        metrics: Metrics,
+    ) -> None:
+        transport.set_write_buffer_limits(high=HIGH_WATER)
+        self._loop = loop
+        self._flusher = flusher
+        self._transport = transport
+        self._cap = cap
+        self._metrics = metrics
+        self._lines: list[bytes] = []
+        self._queued = 0
+        self._held = 0
+        self.blocked_since: float | None = None
+        """Loop time since when the peer's buffers are full; ``None`` while it reads."""
+        self.written_at = loop.time()
+        """Loop time of the last write."""
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait here or in the transport."""
+        return self._queued + self._held
+
+    def put(self, line: bytes) -> bool:
+        """Add a line to the next write. False when that breaks the cap on unsent bytes."""
+        if not self._lines:
+            self._flusher.mark(self)
+        self._lines.append(line)
+        self._queued += len(line)
+        if self._queued + self._held <= self._cap:
+            return True
+        if self._held:
+            self._held = self._transport.get_write_buffer_size()
+        return self._queued + self._held <= self._cap
+
+    def flush(self) -> None:
+        """Hand what waits to the transport, unless that is full."""
+        if self._lines and self.blocked_since is None:
+            self._write()
+
+    def finish(self, line: bytes = b"") -> None:
+        """Hand everything and a last line to the transport, full or not."""
+        self._lines.append(line)
+        self._write()
+
+    def drop(self) -> int:
+        """Forget the lines that the transport does not have yet; how many bytes they were."""
+        dropped, self._queued = self._queued, 0
+        self._lines.clear()
+        return dropped
+
+    def block(self) -> None:
+        """The transport asks for a pause."""
+        self.blocked_since = self._loop.time()
+        self._held = self._transport.get_write_buffer_size()
+
+    def unblock(self) -> None:
+        """The transport has room again."""
+        self.blocked_since = None
+        self._held = 0
+        self.flush()
+
+    def _write(self) -> None:
+        data = self._lines[0] if len(self._lines) == 1 else b"".join(self._lines)
+        self._lines.clear()
+        self._queued = 0
+        self.written_at = self._loop.time()
+        self._metrics.bytes["sent"] += len(data)
+        if self._transport.is_closing():
+            return
+        try:
+            self._transport.write(data)
+        except (RuntimeError, OSError):
+            # uvloop raises on a peer that is gone already; one dead client must not end the tick for the others.
+            self._transport.abort()
