@@ -38,6 +38,10 @@ def cid() -> str:
     return str(uuid.uuid4())
 
 
+def cids(count: int) -> list[str]:
+    return [cid() for _ in range(count)]
+
+
 def matches(actual: Any, expected: Any) -> bool:
     """Whether ``actual`` has all that ``expected`` names; a function is asked, ``ABSENT`` must not be there."""
     if isinstance(expected, dict) and isinstance(actual, dict):
