@@ -1,66 +1,177 @@
 """The one store of what the client knows. Frames go in, changes come out; no I/O, no clock.
 
 Everything handed out is frozen and safe to print. What a log holds is always one contiguous tail, and each
-(conv, seq) is in it once.
+(conv, seq) is in it once. Reading is for everybody; what changes it is for the client alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from mrccsc_tui.state.changes import Change
-from mrccsc_tui.state.models import Contact, Conversation, LinkStatus, Member, Message, Pending, Person, Presence, Row
+from mrccsc_tui.state.changes import Change, PendingChanged, PresenceChanged, Settled, StatusChanged
+from mrccsc_tui.state.log import Log
+from mrccsc_tui.state.models import (
+    Contact,
+    Conversation,
+    Entry,
+    LinkStatus,
+    Member,
+    Message,
+    Pending,
+    Person,
+    Presence,
+    Row,
+)
+from mrccsc_tui.state.reducers import REDUCERS
 
 
 class Store:
-    """What is known now. Reading is for everybody; the methods that change it are the client's."""
+    """What is known now."""
 
-    me: Person | None
-    """The signed-in user, also while offline; ``None`` before the first sign-in."""
+    def __init__(self) -> None:
+        self.status = LinkStatus()
+        self.clear()
 
-    epoch: str | None
-    status: LinkStatus
-    contacts: Mapping[int, Contact]
-    """By user id: friends, requests both ways, and the blocked."""
+    def clear(self) -> None:
+        """Know nothing but how the line stands: another user may sign in."""
+        self.me: Person | None = None
+        """The signed-in user, also while offline; ``None`` before the first sign-in."""
+        self.my_presence: Presence | None = None
+        """How the user chose to be seen, as far as this device knows; ``offline`` is invisible."""
+        self.epoch: str | None = None
+        self.contacts: dict[int, Contact] = {}
+        """By user id: friends, requests both ways, and the blocked."""
+        self.conversations: dict[int, Conversation] = {}
+        """By conversation id, in no particular order."""
+        self.people: dict[int, Person] = {}
+        """Everybody whose name is known, by user id."""
 
-    conversations: Mapping[int, Conversation]
-    """By conversation id, in no particular order."""
+        # What the reducers keep; not for reading from elsewhere.
+        self.presences: dict[int, Presence] = {}
+        self.logs: dict[int, Log] = {}
+        self.pendings: dict[int, dict[str, Pending]] = {}
+        self.member_lists: dict[int, dict[int, Member]] = {}
+        self.member_parts: dict[int, dict[int, Member]] = {}
+        self.early: dict[int, list[Entry]] = {}
+        self.listing: set[int] | None = None
+        """While the list of conversations comes in: those known before that it has not named yet."""
 
-    people: Mapping[int, Person]
-    """Everybody whose name is known, by user id."""
-
-    my_presence: Presence | None
-    """How the user chose to be seen, as far as this device knows."""
+    # -- reading ----------------------------------------------------------------------------------------------------
 
     def person(self, user: int) -> Person:
         """Somebody; where the name is not known, a person that is called by the number."""
-        raise NotImplementedError
+        known = self.people.get(user)
+        return known if known is not None else Person(user, f"user-{user}", f"user {user}")
 
     def presence(self, user: int) -> Presence | None:
         """Where somebody stands; ``None`` is unknown."""
-        raise NotImplementedError
+        return self.presences.get(user)
 
     def timeline(self, conv: int) -> Sequence[Row]:
-        """What is held of a conversation: messages and notices in ascending seq. A live view: cheap, never copied."""
-        raise NotImplementedError
+        """What is held of a conversation: messages and notices in ascending seq. A live view: cheap, never copied.
 
-    def message(self, conv: int, seq: int) -> Message | None:
-        """A held message."""
-        raise NotImplementedError
+        It is void once the conversation's tail restarts or the conversation goes: ask again then.
+        """
+        log = self.logs.get(conv)
+        return () if log is None else log.rows
 
     def index(self, conv: int, seq: int) -> int:
         """The place in ``timeline(conv)`` of the first row at or after ``seq``."""
-        raise NotImplementedError
+        log = self.logs.get(conv)
+        return 0 if log is None else log.index(seq)
+
+    def message(self, conv: int, seq: int) -> Message | None:
+        """A held message."""
+        log = self.logs.get(conv)
+        return None if log is None else log.message(seq)
 
     def pending(self, conv: int) -> tuple[Pending, ...]:
         """What waits to be sent into a conversation, or failed, in the order it was done."""
-        raise NotImplementedError
+        return tuple(self.pendings.get(conv, {}).values())
 
     def members(self, conv: int) -> Mapping[int, Member] | None:
         """The members of a group by user id, kept up to date once loaded; ``None`` when they are not loaded."""
-        raise NotImplementedError
+        return self.member_lists.get(conv)
+
+    def gap(self, conv: int) -> int | None:
+        """The cursor after which entries exist that are not held."""
+        log = self.logs.get(conv)
+        if log is None or log.cursor >= max(log.seen, self.conversations[conv].head):
+            return None
+        return log.cursor
+
+    def cursors(self) -> dict[int, int]:
+        """The end of each held tail, the conversation with the latest entry first."""
+        recent = sorted(self.conversations.values(), key=lambda conversation: -conversation.last_at)
+        return {conversation.conv: conversation.cursor for conversation in recent}
+
+    # -- what the server says ---------------------------------------------------------------------------------------
 
     def apply(self, frame: Mapping[str, Any], request: Mapping[str, Any] | None = None) -> tuple[Change, ...]:
         """Take in a frame of the server, with the request that it answers. Unknown types change nothing."""
-        raise NotImplementedError
+        reduce = REDUCERS.get(frame["type"])
+        return () if reduce is None else tuple(reduce(self, frame, request or {}))
+
+    # -- what the user does, and how the line stands ----------------------------------------------------------------
+
+    def put_pending(self, pending: Pending) -> tuple[Change, ...]:
+        """Show something new in the outbox, or its new state."""
+        self.pendings.setdefault(pending.conv, {})[pending.cid] = pending
+        return (PendingChanged(pending.conv, pending.cid),)
+
+    def drop_pending(self, conv: int, cid: str) -> tuple[Change, ...]:
+        """Show something in the outbox no longer."""
+        held = self.pendings.get(conv, {})
+        if held.pop(cid, None) is None:
+            return ()
+        if not held:
+            del self.pendings[conv]
+        return (PendingChanged(conv, cid),)
+
+    def settle(self, conv: int, cid: str, seq: int) -> tuple[Change, ...]:
+        """Something in the outbox is stored at ``seq``."""
+        dropped = self.drop_pending(conv, cid)
+        return (*dropped, Settled(conv, cid, seq)) if dropped else ()
+
+    def set_status(self, status: LinkStatus) -> tuple[Change, ...]:
+        """The line stands differently. Without it nobody's presence is known."""
+        if status == self.status:
+            return ()
+        lost = self.status.online and not status.online
+        self.status = status
+        return (StatusChanged(), *self._forget_presences()) if lost else (StatusChanged(),)
+
+    def _forget_presences(self) -> Iterator[Change]:
+        gone, self.presences = self.presences, {}
+        for user in gone:
+            contact = self.contacts.get(user)
+            if contact is not None:
+                self.contacts[user] = replace(contact, presence=None)
+            yield PresenceChanged(user)
+
+    # -- for the reducers -------------------------------------------------------------------------------------------
+
+    def hold(self, conversation: Conversation) -> None:
+        """Begin a conversation with an empty tail at its cursor."""
+        self.logs[conversation.conv] = Log(conversation.cursor)
+        self.conversations[conversation.conv] = conversation
+
+    def restart(self, conv: int, head: int) -> None:
+        """Hold nothing of a log; its next entry is the one after ``head``."""
+        self.logs[conv].restart(head)
+        self.member_lists.pop(conv, None)
+        self.sync(conv)
+
+    def sync(self, conv: int) -> None:
+        """Show in the conversation what its log holds."""
+        log = self.logs[conv]
+        self.conversations[conv] = replace(self.conversations[conv], tail_start=log.tail_start, cursor=log.cursor)
+
+    def drop(self, conv: int) -> None:
+        """Forget a conversation, save for what the outbox has for it."""
+        del self.conversations[conv], self.logs[conv]
+        self.member_lists.pop(conv, None)
+        self.member_parts.pop(conv, None)
+        self.early.pop(conv, None)
