@@ -168,7 +168,6 @@ async def test_a_mention_is_the_name_of_a_member(stage: Stage) -> None:
         (f"x@{bob.username}", []),
         (bob.username, []),
         ("@ nobody @@ @", []),
-        (f"中文@{bob.username}", []),
     ):
         ack = await alice.says(conv, text)
         entry = await bob.sees("entry", seq=ack["seq"])
