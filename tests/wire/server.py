@@ -76,5 +76,9 @@ class Server:
             raise AssertionError("the server did not end on SIGTERM") from None
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def is_running(self) -> bool:
         return self._process.poll() is None
