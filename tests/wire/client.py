@@ -381,5 +381,3 @@ class Client:
         elif frame["type"] != "ping":
             self.inbox.append(frame)
         self._arrived.set()
-
-

@@ -64,9 +64,7 @@ def server_limits() -> str:
 
 
 @pytest.fixture(scope="module")
-def server(
-    tmp_path_factory: pytest.TempPathFactory, server_options: list[str], server_limits: str
-) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, server_options: list[str], server_limits: str) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("server"), *server_options, limits=server_limits).start()
     yield server
     if server.is_running:

@@ -80,5 +80,9 @@ class Server:
         return self._process.pid
 
     @property
+    def exit_code(self) -> int:
+        return self._process.wait(30)
+
+    @property
     def is_running(self) -> bool:
         return self._process.poll() is None

@@ -113,8 +113,20 @@ async def test_a_cursor_for_a_foreign_conversation_is_ignored(stage: Stage) -> N
 
 @pytest.mark.parametrize(
     "cursors",
-    [{"x": 1}, {"0": 1}, {"-1": 1}, {"01": 1}, {" 1": 1}, {"1": -1}, {"1": "1"}, {"1": True}, {"1": 2**53}, {"1": None}, [],
-     {"99999999999999999": 1}],  # fmt: skip
+    [
+        {"x": 1},
+        {"0": 1},
+        {"-1": 1},
+        {"01": 1},
+        {" 1": 1},
+        {"1": -1},
+        {"1": "1"},
+        {"1": True},
+        {"1": 2**53},
+        {"1": None},
+        [],
+        {"99999999999999999": 1},
+    ],
     ids=str,
 )
 async def test_cursors_that_are_none(stage: Stage, cursors: object) -> None:

@@ -61,8 +61,10 @@ async def test_any_id_in_range_comes_back(stage: Stage, number: int) -> None:
     assert (await someone.wait(future))["type"] == "pong"
 
 
-@pytest.mark.parametrize("bad", ["-1", "9007199254740992", "9223372036854775808", "1.0", "1.5", "true", '"1"', "[1]", "NaN",
-                                 "1e400", "9" * 5_000])  # fmt: skip
+@pytest.mark.parametrize(
+    "bad",
+    ["-1", "9007199254740992", "9223372036854775808", "1.0", "1.5", "true", '"1"', "[1]", "NaN", "1e400", "9" * 5_000],
+)
 async def test_an_id_out_of_range_or_of_another_type_is_invalid_and_not_echoed(stage: Stage, bad: str) -> None:
     (alice,) = await stage.people("alice")
     await alice.write(b'{"type":"session.list","id":%s}\n' % bad.encode())

@@ -137,7 +137,9 @@ async def test_inviting_makes_a_member_at_once(stage: Stage) -> None:
     assert (told["conversation"]["head"], told["conversation"]["read"]) == (entry["seq"] - 1, entry["seq"] - 1)
     assert told["conversation"]["from"] == entry["seq"]
     await bob.sees("entry", conv=conv, seq=entry["seq"], kind="join")
-    assert [shown["seq"] for shown in await carol.history(conv)] == [entry["seq"]], "a private group begins with the join"
+    assert [shown["seq"] for shown in await carol.history(conv)] == [entry["seq"]], (
+        "a private group begins with the join"
+    )
 
 
 async def test_inviting_again_and_retries_write_nothing(stage: Stage) -> None:
@@ -238,7 +240,7 @@ async def test_from_is_the_latest_join_of_a_private_group(stage: Stage) -> None:
     page = await bob.ask("history.get", conv=conv, before=first, limit=10)
     assert (page["entries"], page["more"]) == ([], False)
     page = await bob.ask("history.get", conv=conv, after=0, limit=10)
-    assert [entry["seq"] for entry in page["entries"]][0] == first
+    assert page["entries"][0]["seq"] == first
     page = await bob.ask("history.get", conv=conv, around=2, limit=10)
     assert all(entry["seq"] >= first for entry in page["entries"])
     again = await bob.another(cursors={str(conv): 1})
@@ -259,8 +261,12 @@ async def test_what_lies_below_from_cannot_be_answered_reacted_to_or_changed(sta
     ):
         answer = await bob.answer(kind, conv=conv, cid=cid(), **fields)
         assert answer["type"] == "error", kind
-        nothing = await bob.answer(kind, conv=conv, cid=cid(), **{key: 1_000 if value == hidden["seq"] else value
-                                                                  for key, value in fields.items()})  # fmt: skip
+        nothing = await bob.answer(
+            kind,
+            conv=conv,
+            cid=cid(),
+            **{key: 1_000 if value == hidden["seq"] else value for key, value in fields.items()},
+        )
         assert (answer["code"], answer["message"]) == (nothing["code"], nothing["message"]), "hidden is as if not there"
 
 
@@ -280,10 +286,10 @@ async def test_changing_title_topic_and_visibility(stage: Stage) -> None:
     conv = await alice.founds("old", bob)
     bob.forget()
     key = cid()
-    assert (await alice.ask("group.update", conv=conv, title="new", topic="t", visibility="public", cid=key))["type"] == "ok"
-    await bob.sees(
-        "entry", conv=conv, kind="change", by=alice.id, cid=key, title="new", topic="t", visibility="public"
-    )
+    assert (await alice.ask("group.update", conv=conv, title="new", topic="t", visibility="public", cid=key))[
+        "type"
+    ] == "ok"
+    await bob.sees("entry", conv=conv, kind="change", by=alice.id, cid=key, title="new", topic="t", visibility="public")
     conversation = await bob.conversation(conv)
     assert (conversation["title"], conversation["topic"], conversation["visibility"]) == ("new", "t", "public")
     head = conversation["head"]
@@ -366,7 +372,9 @@ async def test_a_removal_that_races_with_sends(stage: Stage) -> None:
     acked = [answer["seq"] for answer in answers if answer["type"] == "ack"]
     assert all(seq < leave for seq in acked)
     assert {answer["code"] for answer in answers if answer["type"] == "error"} <= {"not_found"}
-    by_bob = [entry["seq"] for entry in await alice.history(conv) if entry["by"] == bob.id and entry["kind"] == "message"]
+    by_bob = [
+        entry["seq"] for entry in await alice.history(conv) if entry["by"] == bob.id and entry["kind"] == "message"
+    ]
     assert sorted(acked) == by_bob
 
 

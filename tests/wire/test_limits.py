@@ -22,24 +22,22 @@ def server_options() -> list[str]:
 @pytest.fixture(scope="module")
 def server_limits() -> str:
     # Rates of log entries are the shipped ones; what the tests themselves need is generous.
-    return "\n".join(
-        (
-            "requests_rate = 10_000",
-            "requests_burst = 10_000",
-            "changes_rate = 10_000",
-            "changes_burst = 10_000",
-            "address_rate = 10_000",
-            "address_burst = 10_000",
-            "failure_free = 3",
-            "failure_delay = 30",
-            "groups = 5",
-            "members = 4",
-            "contacts = 6",
-            "requests_pending = 3",
-            "sessions = 3",
-            "silent_per_address = 50",
-        )
-    )
+    return """
+        requests_rate = 10_000
+        requests_burst = 10_000
+        changes_rate = 10_000
+        changes_burst = 10_000
+        address_rate = 10_000
+        address_burst = 10_000
+        failure_free = 3
+        failure_delay = 30
+        groups = 5
+        members = 4
+        contacts = 6
+        requests_pending = 3
+        sessions = 3
+        silent_per_address = 50
+    """
 
 
 def limited(answers: list[Frame]) -> list[Frame]:

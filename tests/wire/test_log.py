@@ -59,7 +59,9 @@ async def test_acks_and_entries_together_leave_in_the_order_of_seq(stage: Stage)
     await bob.sees("conversation")
     for client in (alice, bob):
         client.lines.clear()
-    futures = [(one, one.post("message.send", conv=conv, cid=cid(), text=f"{n}")) for n in range(200) for one in (alice, bob)]
+    futures = [
+        (one, one.post("message.send", conv=conv, cid=cid(), text=f"{n}")) for n in range(200) for one in (alice, bob)
+    ]
     for one, future in futures:
         assert (await one.wait(future))["duplicate"] is False
     for client in (alice, bob):
@@ -253,8 +255,18 @@ class TestText:
 
     @pytest.mark.parametrize(
         "text",
-        ["a\nb\n", "e" + "\u0301" * 3_000, "\u202eabc", "\x1b]52;c;aGk=\x07", "👩‍👩‍👧‍👦🇩🇪", "\u200b", "'; DROP TABLE--", "\ufeff", "\u2028x",
-         " leading and trailing "],  # fmt: skip
+        [
+            "a\nb\n",
+            "e" + "\u0301" * 3_000,
+            "\u202eabc",
+            "\x1b]52;c;aGk=\x07",
+            "👩‍👩‍👧‍👦🇩🇪",
+            "\u200b",
+            "'; DROP TABLE--",
+            "\ufeff",
+            "\u2028x",
+            " leading and trailing ",
+        ],
         ids=lambda text: ascii(text)[:20],
     )
     async def test_is_stored_as_it_came(self, stage: Stage, text: str) -> None:
@@ -389,7 +401,9 @@ class TestReaction:
         await alice.sees("entry", kind="reaction", seq=on["seq"], target=message["seq"], emoji="👍", on=True, by=bob.id)
         await alice.reacts(conv, message["seq"], "👍")
         shown = await bob.entry(conv, message["seq"])
-        assert {emoji: sorted(users) for emoji, users in shown["reactions"].items()} == {"👍": sorted([alice.id, bob.id])}
+        assert {emoji: sorted(users) for emoji, users in shown["reactions"].items()} == {
+            "👍": sorted([alice.id, bob.id])
+        }
         off = await bob.reacts(conv, message["seq"], "👍", on=False)
         await alice.sees("entry", kind="reaction", seq=off["seq"], target=message["seq"], emoji="👍", on=False)
         shown = await bob.entry(conv, message["seq"])
@@ -497,7 +511,9 @@ async def test_another_users_device_sees_both_sides_of_a_busy_conversation(stage
     conv = await alice.opens(bob)
     device: Client = await alice.other_device()
     device.lines.clear()
-    futures = [(one, one.post("message.send", conv=conv, cid=cid(), text="x")) for _ in range(100) for one in (alice, bob)]
+    futures = [
+        (one, one.post("message.send", conv=conv, cid=cid(), text="x")) for _ in range(100) for one in (alice, bob)
+    ]
     for one, future in futures:
         await one.wait(future)
     await device.sees("entry", seq=201)

@@ -36,8 +36,24 @@ async def test_without_a_display_name_there_is_still_something_to_show(stage: St
 
 @pytest.mark.parametrize(
     "username",
-    ["a", "a" * 33, "", " alice", "-alice", ".alice", "_alice", "ali ce", "alice\n", "ali\u200bce", "\uff41lice",
-     "alic\u0435", "al\u0131ce", "\u212aelvin", "alice@home", "\u202ealice"],  # fmt: skip
+    [
+        "a",
+        "a" * 33,
+        "",
+        " alice",
+        "-alice",
+        ".alice",
+        "_alice",
+        "ali ce",
+        "alice\n",
+        "ali\u200bce",
+        "\uff41lice",
+        "alic\u0435",
+        "al\u0131ce",
+        "\u212aelvin",
+        "alice@home",
+        "\u202ealice",
+    ],
     ids=ascii,
 )
 async def test_user_names_are_plain_ascii(stage: Stage, username: str) -> None:
@@ -192,10 +208,17 @@ async def test_every_field_is_required_and_strict(stage: Stage) -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    ["", "3D594650-3436-453A-8AB3-2F1EC5F3A3A3", "3d5946503436453a8ab32f1ec5f3a3a3", "{3d594650-3436-453a-8ab3-2f1ec5f3a3a3}",
-     "3d594650-3436-453a-8ab3-2f1ec5f3a3a", "3d594650-3436-453a-8ab3-2f1ec5f3a3a3\n", "zd594650-3436-453a-8ab3-2f1ec5f3a3a3",
-     "urn:uuid:3d594650-3436-453a-8ab3-2f1ec5f3a3a3"],  # fmt: skip
-)  # fmt: skip
+    [
+        "",
+        "3D594650-3436-453A-8AB3-2F1EC5F3A3A3",
+        "3d5946503436453a8ab32f1ec5f3a3a3",
+        "{3d594650-3436-453a-8ab3-2f1ec5f3a3a3}",
+        "3d594650-3436-453a-8ab3-2f1ec5f3a3a",
+        "3d594650-3436-453a-8ab3-2f1ec5f3a3a3\n",
+        "zd594650-3436-453a-8ab3-2f1ec5f3a3a3",
+        "urn:uuid:3d594650-3436-453a-8ab3-2f1ec5f3a3a3",
+    ],
+)
 async def test_a_cid_has_one_form(stage: Stage, bad: str) -> None:
     alice, bob = await stage.friends("alice", "bob")
     conv = await alice.opens(bob)
@@ -334,7 +357,8 @@ async def test_the_rest_of_the_conversations(stage: Stage) -> None:
 async def test_hundreds_of_conversations_come_whole(stage: Stage) -> None:
     (alice,) = await stage.people("alice")
     futures = [
-        alice.post("group.create", cid=cid(), title="😀" * 64, topic="😀" * 256, visibility="public") for _ in range(450)
+        alice.post("group.create", cid=cid(), title="😀" * 64, topic="😀" * 256, visibility="public")
+        for _ in range(450)
     ]
     convs = {(await alice.wait(future))["conversation"]["conv"] for future in futures}
     assert len(convs) == 450

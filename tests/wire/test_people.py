@@ -104,7 +104,9 @@ async def test_there_is_nothing_to_accept_or_decline(stage: Stage) -> None:
     assert await listed(bob) == {alice.id: "incoming"}
 
 
-@pytest.mark.parametrize("kind", ["contact.accept", "contact.decline", "contact.remove", "contact.block", "contact.unblock"])
+@pytest.mark.parametrize(
+    "kind", ["contact.accept", "contact.decline", "contact.remove", "contact.block", "contact.unblock"]
+)
 async def test_people_who_do_not_exist(stage: Stage, kind: str) -> None:
     (alice,) = await stage.people("alice")
     await alice.refused("not_found", kind, user=2**53 - 1)

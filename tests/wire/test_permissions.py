@@ -74,7 +74,11 @@ TABLE: list[tuple[str, Act, tuple[str, str, str, str]]] = [
     ("send", asks("message.send", text="hello"), (YES, YES, YES, NOBODY)),
     ("react", asks("message.react", seq="other_member", emoji="x", on=True), (YES, YES, YES, NOBODY)),
     ("edit own", asks("message.edit", seq="own", text="better"), (YES, YES, YES, NOBODY)),
-    ("edit another's", asks("message.edit", seq="other_member", text="x"), ("forbidden", "forbidden", "forbidden", NOBODY)),
+    (
+        "edit another's",
+        asks("message.edit", seq="other_member", text="x"),
+        ("forbidden", "forbidden", "forbidden", NOBODY),
+    ),
     ("delete own", asks("message.delete", seq="own"), (YES, YES, YES, NOBODY)),
     ("delete a member's", asks("message.delete", seq="other_member"), (YES, YES, "forbidden", NOBODY)),
     ("delete an admin's", asks("message.delete", seq="other_admin"), (YES, YES, "forbidden", NOBODY)),
@@ -108,7 +112,15 @@ async def test_the_table(stage: Stage, role: str) -> None:
         outcome = answer["code"] if answer["type"] == "error" else YES
         if outcome != expected[ROLES.index(role)]:
             wrong.append(f"{role}, {name}: {outcome}, not {expected[ROLES.index(role)]}")
-        for one in (cast.owner, cast.admin, cast.member, cast.outsider, cast.other_admin, cast.other_member, cast.friend):
+        for one in (
+            cast.owner,
+            cast.admin,
+            cast.member,
+            cast.outsider,
+            cast.other_admin,
+            cast.other_member,
+            cast.friend,
+        ):
             await one.close()
     assert wrong == []
 
