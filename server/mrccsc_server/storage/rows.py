@@ -1,0 +1,219 @@
+"""Rows → what the protocol says: the part of reading that every database shares.
+
+A driver selects the columns that are named here, in this order, and hands the tuples over.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+from uuid import UUID
+
+from pydantic_core import to_json
+
+from mrccsc_server.domain.permissions import first_readable
+from mrccsc_server.domain.state import ConversationState, Membership, MessageState
+from mrccsc_server.ports import Account
+from mrccsc_shared.entry import Entry
+from mrccsc_shared.limits import LAST_TEXT
+from mrccsc_shared.messages.contact import Contact
+from mrccsc_shared.messages.conversation import Conversation
+from mrccsc_shared.messages.group import Member
+from mrccsc_shared.messages.session import SessionInfo
+
+Row = tuple[Any, ...]
+Reactions = Mapping[str, list[int]]
+
+ACCOUNT = "a.user, a.username, a.display_name, a.password, a.status, a.status_text, a.created"
+CONTACT = "a.user, a.username, a.display_name, k.relation, c.conv"
+CONVERSATION = "c.conv, c.kind, c.head, c.at, c.messages, c.members, c.title, c.topic, c.visibility, c.writable"
+MEMBER = (
+    "m.conv, m.user, m.state, m.role, m.joined, m.sent, m.read_seq, m.read_messages, m.read_own, m.unread_from, m.muted"
+)
+ENTRY = (
+    "e.conv, e.seq, e.kind, e.author, e.at, e.cid, b.text, e.target, e.subject, e.data, e.mentions, "
+    "e.rev, e.edited_at, e.deleted_at"
+)
+MESSAGE = (
+    "e.conv, e.seq, e.author, e.at, e.rev, b.text, e.edit_seq, e.edited_at, e.delete_seq, e.deleted_at, e.mentions"
+)
+SESSION = "s.session, s.device_id, s.device_name, s.created, s.last_seen"
+
+_MEMBER_AT = CONVERSATION.count(",") + 1
+_PEER_AT = _MEMBER_AT + MEMBER.count(",") + 1
+_ENTRY_AT = _PEER_AT + 4
+
+
+def pack_cid(cid: str) -> bytes:
+    """A cid as its 16 bytes."""
+    return bytes.fromhex(cid.replace("-", ""))
+
+
+def unpack_cid(packed: bytes) -> str:
+    """The canonical form of a packed cid."""
+    return str(UUID(bytes=packed))
+
+
+def account(row: Row) -> Account:
+    """From :data:`ACCOUNT`."""
+    return Account(*row)
+
+
+def contact(row: Row) -> Contact:
+    """From :data:`CONTACT`."""
+    user, username, display_name, relation, conv = row
+    made: Contact = {
+        "user": {"user": user, "username": username, "display_name": display_name},
+        "relation": relation,
+    }
+    if conv is not None:
+        made["conv"] = conv
+    return made
+
+
+def session(row: Row, current: int) -> SessionInfo:
+    """From :data:`SESSION`."""
+    ident, device_id, device_name, created, last_seen = row
+    info: SessionInfo = {
+        "session": ident,
+        "created": created,
+        "last_seen": last_seen,
+        "current": ident == current,
+    }
+    if device_id is not None:
+        info["device"] = {"id": device_id, "name": device_name}
+    return info
+
+
+def group_member(row: Row) -> Member:
+    """From the user's id, name, display name and role."""
+    user, username, display_name, role = row
+    return {"user": {"user": user, "username": username, "display_name": display_name}, "role": role}
+
+
+def conversation_state(row: Row) -> ConversationState:
+    """From :data:`CONVERSATION`."""
+    state = ConversationState(*row)
+    state.writable = bool(state.writable)
+    return state
+
+
+def membership(row: Row) -> Membership:
+    """From :data:`MEMBER`."""
+    member = Membership(*row)
+    member.muted = bool(member.muted)
+    return member
+
+
+def message_state(row: Row) -> MessageState:
+    """From :data:`MESSAGE`."""
+    conv, seq, author, at, rev, text, edit, edited, delete, deleted, mentions = row
+    return MessageState(
+        conv,
+        seq,
+        author,
+        at,
+        rev,
+        text or "",
+        edit,
+        edited,
+        delete,
+        deleted,
+        tuple(json.loads(mentions)) if mentions else (),
+    )
+
+
+def entry(row: Row, reactions: Reactions | None = None) -> Entry:
+    """From :data:`ENTRY`: an entry as it is now, a message with its ``reactions``."""
+    conv, seq, kind, author, at, cid, text, target, subject, data, mentions, rev, edited, deleted = row
+    made: dict[str, Any] = {"conv": conv, "seq": seq, "kind": kind, "by": author, "at": at, "cid": unpack_cid(cid)}
+    if kind == "message":
+        made["rev"] = rev
+        if deleted is not None:
+            made["deleted"] = True
+        else:
+            made["text"] = text
+            if edited is not None:
+                made["edited"] = edited
+            if reactions:
+                made["reactions"] = reactions
+    elif kind == "edit":
+        made["text"] = text or ""
+    if target is not None:
+        made["target"] = target
+    if subject is not None:
+        made["user"] = subject
+    if data is not None:
+        made.update(json.loads(data))
+    if mentions is not None:
+        made["mentions"] = json.loads(mentions)
+    return cast(Entry, made)
+
+
+def group_reactions(rows: Iterable[Row]) -> dict[tuple[int, int], dict[str, list[int]]]:
+    """From conv, target, emoji, user in the order of their seqs: the reactions of each message."""
+    grouped: defaultdict[tuple[int, int], dict[str, list[int]]] = defaultdict(dict)
+    for conv, target, emoji, user in rows:
+        grouped[conv, target].setdefault(emoji, []).append(user)
+    return grouped
+
+
+def size(part: object) -> int:
+    """Bytes that a part takes within a line, the comma after it included."""
+    return len(to_json(part)) + 1
+
+
+def conversation(row: Row, reactions: Mapping[tuple[int, int], Reactions]) -> Conversation:
+    """A member's view, from :data:`CONVERSATION`, :data:`MEMBER`, the peer's user, display name and ``read_seq``
+    (or NULLs), the number of unread mentions, and :data:`ENTRY` of the head.
+    """
+    state = conversation_state(row[:_MEMBER_AT])
+    mine = membership(row[_MEMBER_AT:_PEER_AT])
+    peer, peer_name, peer_read, mentions = row[_PEER_AT:_ENTRY_AT]
+    last = entry(row[_ENTRY_AT:], reactions.get((state.conv, state.head)))
+    if last["kind"] in ("message", "edit") and len(text := cast(dict[str, str], last).get("text", "")) > LAST_TEXT:
+        last = cast(Entry, {**last, "text": text[:LAST_TEXT]})
+    view: dict[str, Any] = {
+        "conv": state.conv,
+        "kind": state.kind,
+        "title": state.title,
+        "muted": mine.muted,
+        "from": first_readable(state, mine),
+        "head": state.head,
+        "read": mine.read,
+        "unread": (state.messages - mine.read_messages) - (mine.sent - mine.read_own),
+        "mentions": mentions,
+        "last": last,
+    }
+    if mine.unread_from is not None:
+        view["unread_from"] = mine.unread_from
+    if state.kind == "direct":
+        view.update(title=peer_name, peer=peer, peer_read=peer_read)
+    else:
+        view.update(visibility=state.visibility, role=mine.role, members=state.members)
+        if state.topic:
+            view["topic"] = state.topic
+    return cast(Conversation, view)
+
+
+def found_group(row: Row) -> Conversation:
+    """A group as somebody sees it who is no member, from :data:`CONVERSATION`."""
+    state = conversation_state(row)
+    view: dict[str, Any] = {
+        "conv": state.conv,
+        "kind": state.kind,
+        "title": state.title,
+        "visibility": state.visibility,
+        "muted": False,
+        "from": 1,
+        "head": state.head,
+        "read": state.head,
+        "unread": 0,
+        "mentions": 0,
+        "members": state.members,
+    }
+    if state.topic:
+        view["topic"] = state.topic
+    return cast(Conversation, view)
