@@ -1,0 +1,238 @@
+"""Groups: making, finding, joining and leaving them, and who may do what in them."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from mrccsc_shared.entry import Role, Visibility
+from mrccsc_shared.text import check_name, check_topic
+from mrccsc_tui.state.models import Conversation
+from mrccsc_tui.ui.acts.people import person_option, pick_friend
+from mrccsc_tui.ui.desk import Complaint, Desk
+from mrccsc_tui.ui.screens.forms import Field
+from mrccsc_tui.ui.screens.picker import Option, Page, Picker
+from mrccsc_tui.ui.words import count
+
+_VISIBILITY = {"public: anybody may join": "public", "private: by invitation": "private"}
+
+
+async def ask_to_create(desk: Desk) -> None:
+    """Let the person describe a group, and make it."""
+    values = await desk.fill(
+        "Create a group",
+        [
+            Field("title", "Title", required=True, check=lambda text: check_name(text, "title")),
+            Field("topic", "Topic", placeholder="optional", check=check_topic),
+            Field("visibility", "Who may join", choices=list(_VISIBILITY)),
+        ],
+        "create",
+    )
+    if values is not None:
+        await create(desk, values["title"], _VISIBILITY[values["visibility"]], values["topic"])
+
+
+async def create(desk: Desk, title: str, visibility: str, topic: str = "") -> None:
+    """Make a group that the person owns, and open it."""
+    group = await desk.client.create_group(
+        check_name(title, "title"), check_topic(topic) or None, cast(Visibility, visibility)
+    )
+    desk.open_conversation(group.conv)
+    who = "anybody may find and join it" if visibility == "public" else "only those you invite can see it"
+    desk.say(f"The group is yours; {who}.")
+
+
+async def ask_which_to_join(desk: Desk, query: str = "") -> None:
+    """Let the person look through the public groups, and join one."""
+
+    async def search(query: str, _cursor: str | None) -> Page:
+        return Page([_group_option(desk, group) for group in await desk.client.find_groups(query)])
+
+    choice = await desk.pick(
+        Picker("Public groups", "a part of the title", search=search, query=query, empty="no public group has that")
+    )
+    if choice is not None:
+        await join(desk, int(choice))
+
+
+async def join(desk: Desk, conv: int) -> None:
+    """Become a member, and open the group."""
+    if conv not in desk.client.store.conversations:
+        await desk.client.join_group(conv)
+    desk.open_conversation(conv)
+
+
+async def join_by_title(desk: Desk, title: str) -> None:
+    """Join the public group of exactly that title; with several, or none, let the person choose."""
+    wanted = title.removeprefix("#").casefold()
+    held = [
+        conversation
+        for conversation in desk.client.store.conversations.values()
+        if conversation.kind == "group" and conversation.title.casefold() == wanted
+    ]
+    found = held or [g for g in await desk.client.find_groups(wanted) if g.title.casefold() == wanted]
+    if len(found) == 1:
+        await join(desk, found[0].conv)
+    else:
+        await ask_which_to_join(desk, title.removeprefix("#"))
+
+
+async def leave(desk: Desk, conv: int) -> None:
+    """Leave a group, after asking."""
+    group = _group(desk, conv)
+    question = f"Leave {group.title}?"
+    if group.members == 1:
+        question += " You are the last member: the group ends with you."
+    elif group.visibility == "private":
+        question += " Somebody will have to invite you to come back."
+    if await desk.confirm(question, "leave"):
+        await desk.client.leave_group(conv)
+        desk.say(f"You have left {group.title}.")
+
+
+async def ask_whom_to_invite(desk: Desk, conv: int) -> None:
+    """Let the person choose a friend, who is a member at once."""
+    user = await pick_friend(desk, f"Invite to {_group(desk, conv).title}")
+    if user is not None:
+        await invite(desk, conv, user)
+
+
+async def invite(desk: Desk, conv: int, user: int) -> None:
+    """Make a friend a member."""
+    await desk.client.invite(conv, user)
+    desk.say(f"{desk.client.store.person(user).display_name} is in {_group(desk, conv).title} now.")
+
+
+async def kick(desk: Desk, conv: int, user: int) -> None:
+    """Take a member out, after asking."""
+    name = desk.client.store.person(user).display_name
+    if await desk.confirm(f"Remove {name} from {_group(desk, conv).title}? They may come back.", "remove"):
+        await desk.client.remove_member(conv, user)
+
+
+async def ban(desk: Desk, conv: int, user: int) -> None:
+    """Keep somebody out, after asking."""
+    name = desk.client.store.person(user).display_name
+    if await desk.confirm(f"Ban {name} from {_group(desk, conv).title}? They cannot come back until unbanned.", "ban"):
+        await desk.client.ban(conv, user)
+        desk.say(f"{name} is banned.")
+
+
+async def unban(desk: Desk, conv: int, user: int) -> None:
+    """Lift a ban."""
+    await desk.client.unban(conv, user)
+    desk.say(f"{desk.client.store.person(user).display_name} may join again.")
+
+
+async def ask_whom_to_unban(desk: Desk, conv: int) -> None:
+    """Let the person find somebody by name, and lift their ban."""
+
+    async def search(query: str, _cursor: str | None) -> Page:
+        if len(query) < 2:
+            return Page(())
+        return Page([person_option(desk, person) for person in await desk.client.search_users(query)])
+
+    choice = await desk.pick(Picker("Lift a ban", "a part of the name", search=search))
+    if choice is not None:
+        await unban(desk, conv, int(choice))
+
+
+async def ask_for_role(desk: Desk, conv: int, user: int) -> None:
+    """Let the person choose a member's role."""
+    name = desk.client.store.person(user).display_name
+    choice = await desk.pick(
+        Picker(
+            f"Role of {name}",
+            options=[
+                Option("member", "member", ((("Member", "strong"), ("  reads, writes, invites", "dim")),)),
+                Option("admin", "admin", ((("Admin", "strong"), ("  also removes, bans, names the group", "dim")),)),
+                Option("owner", "owner", ((("Owner", "strong"), ("  hands the group over; you become admin", "dim")),)),
+            ],
+        )
+    )
+    if choice is not None:
+        await set_role(desk, conv, user, choice)
+
+
+async def set_role(desk: Desk, conv: int, user: int, role: str) -> None:
+    """Give a member a role; asks before handing the group over."""
+    if role not in ("owner", "admin", "member"):
+        raise Complaint("A role is owner, admin or member.")
+    name = desk.client.store.person(user).display_name
+    if role == "owner" and not await desk.confirm(f"Hand {_group(desk, conv).title} over to {name}?", "hand over"):
+        return
+    await desk.client.set_role(conv, user, cast(Role, role))
+
+
+async def ask_for_settings(desk: Desk, conv: int) -> None:
+    """Let the person change title, topic and visibility."""
+    group = _group(desk, conv)
+    choices = list(_VISIBILITY)
+    now = choices[0] if group.visibility == "public" else choices[1]
+    values = await desk.fill(
+        f"Group {group.title}",
+        [
+            Field("title", "Title", group.title, required=True, check=lambda text: check_name(text, "title")),
+            Field("topic", "Topic", group.topic, check=check_topic),
+            Field("visibility", "Who may join", now, choices=choices),
+        ],
+        "save",
+    )
+    if values is None:
+        return
+    visibility = _VISIBILITY[values["visibility"]]
+    await update(
+        desk,
+        conv,
+        title=values["title"] if values["title"] != group.title else None,
+        topic=values["topic"] if values["topic"] != group.topic else None,
+        visibility=visibility if visibility != group.visibility else None,
+    )
+
+
+async def update(
+    desk: Desk, conv: int, *, title: str | None = None, topic: str | None = None, visibility: str | None = None
+) -> None:
+    """Change what is given."""
+    if title is None and topic is None and visibility is None:
+        return
+    await desk.client.update_group(
+        conv,
+        title=None if title is None else check_name(title, "title"),
+        topic=None if topic is None else check_topic(topic),
+        visibility=None if visibility is None else cast(Visibility, visibility),
+    )
+
+
+async def mute(desk: Desk, conv: int, muted: bool | None = None) -> None:
+    """Mute or unmute; without ``muted`` the other of the two."""
+    conversation = desk.client.store.conversations.get(conv)
+    if conversation is None:
+        raise Complaint("That conversation is not on your list.")
+    muted = not conversation.muted if muted is None else muted
+    await desk.client.mute(conv, muted)
+    desk.say(f"{conversation.title} is muted." if muted else f"{conversation.title} is not muted any more.")
+
+
+def _group(desk: Desk, conv: int) -> Conversation:
+    group = desk.client.store.conversations.get(conv)
+    if group is None or group.kind != "group":
+        raise Complaint("That is not one of your groups.")
+    return group
+
+
+def _group_option(desk: Desk, group: Conversation) -> Option:
+    mine = group.conv in desk.client.store.conversations
+    facts = [count(group.members, "member")] if group.members is not None else []
+    facts += ["you are in it"] if mine else []
+    return Option(
+        str(group.conv),
+        group.title,
+        (
+            (
+                (f"{desk.glyphs.group} ", "dim"),
+                (group.title, "strong"),
+                (f"  {', '.join(facts)}", "dim"),
+                (f"  {group.topic}" if group.topic else "", "dim"),
+            ),
+        ),
+    )

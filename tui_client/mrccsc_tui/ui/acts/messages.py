@@ -1,0 +1,175 @@
+"""What is done to a message, and looking for one."""
+
+from __future__ import annotations
+
+import webbrowser
+
+from mrccsc_shared.text import check_emoji
+from mrccsc_tui.state.models import Message, Pending
+from mrccsc_tui.ui.desk import Complaint, Desk, open_chat
+from mrccsc_tui.ui.emoji import COMMON, NAMES, as_emoji
+from mrccsc_tui.ui.screens.picker import Option, Page, Picker
+from mrccsc_tui.ui.widgets.timeline.marks import links
+from mrccsc_tui.ui.widgets.timeline.wrap import clip
+from mrccsc_tui.ui.words import moment
+
+
+def meant(desk: Desk, *, own: bool = False) -> Message:
+    """The message that a command is about: the selected one, else the last of the conversation (the last own one)."""
+    if isinstance(desk.selected, Message):
+        return desk.selected
+    conversation = open_chat(desk)
+    store = desk.client.store
+    for row in reversed(store.timeline(conversation.conv)):
+        if isinstance(row, Message) and not row.deleted and (not own or (store.me and row.by == store.me.user)):
+            return row
+    raise Complaint("You have said nothing here yet." if own else "There is no message here yet.")
+
+
+def is_own(desk: Desk, message: Message) -> bool:
+    """Whether the person wrote it."""
+    me = desk.client.store.me
+    return me is not None and me.user == message.by
+
+
+def begin_edit(desk: Desk, message: Message) -> None:
+    """Put an own message into the composer."""
+    if not is_own(desk, message):
+        raise Complaint("You can edit your own messages only.")
+    if message.deleted:
+        raise Complaint("That message is deleted.")
+    desk.begin_edit(message)
+
+
+async def delete(desk: Desk, message: Message) -> None:
+    """Delete a message, after asking."""
+    conversation = desk.client.store.conversations.get(message.conv)
+    manages = conversation is not None and conversation.role in ("owner", "admin")
+    if not is_own(desk, message) and not manages:
+        raise Complaint("You can delete your own messages only.")
+    if message.deleted:
+        raise Complaint("That message is deleted already.")
+    if await desk.confirm(f"Delete for everybody? “{clip(message.text, 120)}”", "delete"):
+        desk.client.delete(message.conv, message.seq)
+
+
+async def ask_for_reaction(desk: Desk, message: Message) -> None:
+    """Let the person choose an emoji, or type any."""
+    there = [
+        Option(r.raw, r.emoji, (((f"{r.emoji} {len(r.users)}", "strong"), ("  is there", "dim")),))
+        for r in message.reactions
+    ]
+    raw = {reaction.raw for reaction in message.reactions}
+    common = [
+        Option(emoji, f"{name} {emoji}", (((f"{emoji}  ", "strong"), (name, "dim")),))
+        for name, emoji in [*((name, NAMES[name]) for name in COMMON), *NAMES.items()]
+        if emoji not in raw
+    ]
+    options = list({option.key: option for option in [*there, *common]}.values())
+    choice = await desk.pick(Picker("React", "a name, or any emoji", options=options, free=True))
+    if choice is not None:
+        react(desk, message, choice.removeprefix("=") if choice != "=" else choice)
+
+
+def react(desk: Desk, message: Message, emoji: str) -> None:
+    """Set an emoji, or take it back. ``emoji`` may be a ``:name:``."""
+    if message.deleted:
+        raise Complaint("That message is deleted.")
+    desk.client.react(message.conv, message.seq, check_emoji(as_emoji(emoji)))
+
+
+def quote(desk: Desk, message: Message | Pending) -> None:
+    """Put the text into the composer as a quotation."""
+    desk.type_text("".join(f"> {line}\n" for line in message.text.splitlines()))
+
+
+def open_link(message: Message | Pending) -> str:
+    """Open the first link of a message in the browser, and give it back."""
+    found = links(message.text)
+    if not found:
+        raise Complaint("There is no link in that message.")
+    webbrowser.open(found[0])
+    return found[0]
+
+
+def last_failed(desk: Desk) -> Pending:
+    """What was refused last in the open conversation."""
+    if isinstance(desk.selected, Pending) and desk.selected.state == "failed":
+        return desk.selected
+    for pending in reversed(desk.client.store.pending(open_chat(desk).conv)):
+        if pending.state == "failed":
+            return pending
+    raise Complaint("Nothing has failed here.")
+
+
+def failed_about(desk: Desk, item: Message | Pending) -> list[Pending]:
+    """What failed and is, or is about, this message."""
+    if isinstance(item, Pending):
+        return [item] if item.state == "failed" else []
+    return [act for act in desk.client.store.pending(item.conv) if act.state == "failed" and act.target == item.seq]
+
+
+def retry(desk: Desk, pending: Pending) -> None:
+    """Try a failed act again."""
+    desk.client.retry(pending.cid)
+
+
+def discard(desk: Desk, pending: Pending) -> None:
+    """Forget a failed act; what was typed comes back into the composer."""
+    desk.client.discard(pending.cid)
+    if pending.kind in ("send", "edit"):
+        desk.type_text(pending.text)
+
+
+async def search(desk: Desk, conv: int | None, query: str = "") -> None:
+    """Search one conversation or all, and go to what is chosen."""
+
+    async def find(words: str, cursor: str | None) -> Page:
+        if not words.strip():
+            return Page(())
+        page = await desk.client.search(words, conv=conv, cursor=cursor)
+        return Page([_hit(desk, hit, words, everywhere=conv is None) for hit in page.hits], page.cursor)
+
+    conversation = None if conv is None else desk.client.store.conversations.get(conv)
+    title = "Search everywhere" if conversation is None else f"Search in {conversation.title}"
+    choice = await desk.pick(
+        Picker(title, "words to look for", search=find, query=query, empty="no message has all of that")
+    )
+    if choice is not None:
+        where, seq = choice.split(":")
+        desk.open_conversation(int(where), seq=int(seq))
+
+
+def _hit(desk: Desk, hit: Message, words: str, *, everywhere: bool) -> Option:
+    store = desk.client.store
+    conversation = store.conversations.get(hit.conv)
+    author = "You" if is_own(desk, hit) else store.person(hit.by).display_name
+    place = (
+        f" in {conversation.title}" if everywhere and conversation is not None and conversation.kind == "group" else ""
+    )
+    head = ((author, "strong"), (place, "dim"), (f"  {moment(hit.at, desk.zone)}", "dim"))
+    return Option(f"{hit.conv}:{hit.seq}", hit.text, (head, _snippet(hit.text, words), ((" ", "dim"),)))
+
+
+def _snippet(text: str, words: str) -> tuple[tuple[str, str], ...]:
+    """One line of the text around the first word found, with the words marked."""
+    flat = " ".join(text.split())
+    low = flat.casefold()
+    wanted = [word for word in words.casefold().split() if word]
+    first = min((place for word in wanted if (place := low.find(word)) >= 0), default=0)
+    begin = max(first - 24, 0)
+    shown = ("…" if begin else "") + flat[begin : begin + 160]
+    pieces: list[tuple[str, str]] = [("  ", "dim")]
+    at = 0
+    folded = shown.casefold()
+    if len(folded) != len(shown):
+        return (*pieces, (shown, "text"))
+    while at < len(shown):
+        found = [(place, word) for word in wanted if (place := folded.find(word, at)) >= 0]
+        if not found:
+            break
+        place, word = min(found)
+        pieces += [(shown[at:place], "text"), (shown[place : place + len(word)], "match")]
+        at = place + len(word)
+    pieces.append((shown[at:], "text"))
+    return tuple(piece for piece in pieces if piece[0])

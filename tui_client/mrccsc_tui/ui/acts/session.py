@@ -1,0 +1,120 @@
+"""The person's own account: presence, name, devices, the look of the client."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from mrccsc_shared.limits import MAX_PASSWORD, MIN_PASSWORD
+from mrccsc_shared.messages.presence import ChosenStatus
+from mrccsc_shared.text import check_name
+from mrccsc_tui.ui.desk import Complaint, Desk
+from mrccsc_tui.ui.glyphs import PRESENCE_WORDS
+from mrccsc_tui.ui.screens.forms import Field
+from mrccsc_tui.ui.screens.picker import Option, Picker
+from mrccsc_tui.ui.words import moment
+
+
+async def set_presence(desk: Desk, status: str, text: str = "") -> None:
+    """Choose how one is seen."""
+    await desk.client.set_presence(cast(ChosenStatus, status), text)
+    words = "invisible: friends see you as offline" if status == "invisible" else PRESENCE_WORDS[status]
+    desk.say(f"You are {words}{f' ({text})' if text else ''}.")
+
+
+async def ask_for_presence(desk: Desk) -> None:
+    """Let the person choose how to be seen."""
+    values = await desk.fill(
+        "How others see you",
+        [
+            Field("status", "Status", choices=("online", "away", "dnd", "invisible")),
+            Field("text", "In words", placeholder="optional"),
+        ],
+        "set",
+    )
+    if values is not None:
+        await set_presence(desk, values["status"], values["text"])
+
+
+def describe(desk: Desk) -> None:
+    """Say who one is and how the line stands."""
+    client = desk.client
+    me = client.store.me
+    who = f"{me.display_name} (@{me.username}), " if me is not None else ""
+    desk.say(f"{who}{client.status.words(client.now())}.")
+
+
+async def rename(desk: Desk, name: str) -> None:
+    """Change the display name."""
+    await desk.client.set_display_name(check_name(name))
+    desk.say(f"Others see you as {name}.")
+
+
+async def ask_for_password(desk: Desk) -> None:
+    """Change the password."""
+
+    def check(text: str) -> None:
+        if not MIN_PASSWORD <= len(text) <= MAX_PASSWORD:
+            raise Complaint(f"A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters.")
+
+    values = await desk.fill(
+        "Change the password",
+        [
+            Field("old", "Now", secret=True, required=True),
+            Field("new", "New", secret=True, required=True, check=check),
+            Field("again", "Once more", secret=True, required=True),
+        ],
+        "change",
+    )
+    if values is None:
+        return
+    if values["new"] != values["again"]:
+        raise Complaint("The two new passwords differ; nothing was changed.")
+    await desk.client.change_password(values["old"], values["new"])
+    desk.say("The password is changed; your other devices are signed out.")
+
+
+async def ask_for_devices(desk: Desk) -> None:
+    """Show the devices that are signed in; choosing one signs it out."""
+    sessions = await desk.client.sessions()
+    options = [
+        Option(
+            str(session.session),
+            session.device,
+            (
+                (
+                    (session.device or "unnamed", "strong"),
+                    ("  this one" if session.current else "", "online"),
+                    (f"  last seen {moment(session.last_seen, desk.zone)}", "dim"),
+                ),
+            ),
+        )
+        for session in sessions
+    ]
+    choice = await desk.pick(Picker("Your devices", "Enter signs one out", options=options))
+    chosen = next((session for session in sessions if str(session.session) == choice), None)
+    if chosen is None:
+        return
+    if chosen.current:
+        await logout(desk)
+    elif await desk.confirm(f"Sign out {chosen.device or 'that device'}?", "sign out"):
+        await desk.client.revoke_session(chosen.session)
+        desk.say("That device is signed out.")
+
+
+async def logout(desk: Desk) -> None:
+    """End the session on this device, after asking."""
+    waiting = desk.client.status.waiting
+    question = "Log out on this device? What is stored here of your chats is deleted."
+    if waiting:
+        question += f" {waiting} unsent message{'s' if waiting > 1 else ''} will be lost."
+    if await desk.confirm(question, "log out"):
+        await desk.client.logout()
+
+
+async def ask_for_theme(desk: Desk) -> None:
+    """Let the person choose a theme, with a look at each."""
+    names = desk.theme_names
+    current = names[0]
+    options = [Option(name, name, (((name, "strong"),),)) for name in names]
+    choice = await desk.pick(Picker("Theme", options=options, preview=desk.set_theme))
+    desk.set_theme(choice or current)

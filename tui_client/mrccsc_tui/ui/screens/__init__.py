@@ -1,0 +1,1 @@
+"""Whole screens: signing in, the main screen, and what opens above it."""

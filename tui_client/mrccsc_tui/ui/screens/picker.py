@@ -1,0 +1,236 @@
+"""Choose one of many by typing a part of it: conversations, people, groups, emoji, themes, search hits."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input
+from textual.worker import Worker
+
+from mrccsc_tui.client import RequestError
+from mrccsc_tui.ui.keymap import LISTS, bindings
+from mrccsc_tui.ui.widgets.line import TextLine
+from mrccsc_tui.ui.widgets.rows import ListRow, Piece, RowList
+
+_PAUSE = 0.15
+"""Seconds without a key before a server is asked."""
+
+
+class Option(NamedTuple):
+    """Something to choose. ``text`` is what typing is compared with."""
+
+    key: str
+    text: str
+    lines: tuple[tuple[Piece, ...], ...]
+
+
+class Page(NamedTuple):
+    """Options found, and where the next page begins when there is one."""
+
+    options: Sequence[Option]
+    cursor: str | None = None
+
+
+@dataclass(frozen=True)
+class Picker:
+    """What is asked, and where the options come from: a list that is filtered here, or a search elsewhere.
+
+    ``search(query, cursor)`` is asked while one types. ``free``: Enter gives what was typed when nothing fits it, as
+    ``"=" + text``.
+    """
+
+    title: str
+    placeholder: str = "type to filter"
+    options: Sequence[Option] = ()
+    search: Callable[[str, str | None], Awaitable[Page]] | None = None
+    query: str = ""
+    empty: str = "nothing fits"
+    free: bool = False
+    initial: str | None = None
+    numbered: bool = False
+    """Typing only a digit chooses the option of that number."""
+
+    preview: Callable[[str], None] | None = field(default=None, repr=False)
+    """Called with the key under the cursor."""
+
+
+class PickerScreen(ModalScreen[str | None]):
+    """Typing narrows, the arrows move, Enter chooses, Esc leaves."""
+
+    BINDINGS = bindings(LISTS)
+    DEFAULT_CSS = """
+    PickerScreen {
+        align: center top;
+        background: $background 60%;
+        & > Vertical {
+            width: 72;
+            max-width: 100%;
+            height: auto;
+            max-height: 90%;
+            margin-top: 2;
+            background: $surface;
+            border: round $primary 60%;
+            border-title-color: $primary;
+            border-title-style: bold;
+            padding: 0 1;
+        }
+        & Input { border: none; height: 1; background: $surface; padding: 0 1; margin-bottom: 1; }
+        & RowList { height: auto; max-height: 20; background: $surface; }
+        & TextLine { color: $text-muted; }
+    }
+    PickerScreen.-narrow > Vertical { width: 100%; margin-top: 0; max-height: 100%; }
+    """
+
+    def __init__(self, picker: Picker, *, bar: str = "▌") -> None:
+        super().__init__()
+        self._picker = picker
+        self._bar = bar
+        self._shown: list[Option] = []
+        self._cursor: str | None = None
+        self._asked = ""
+        self._loading = False
+
+    def compose(self) -> ComposeResult:
+        """A field to type in, and the list."""
+        with Vertical() as box:
+            box.border_title = self._picker.title
+            yield Input(self._picker.query, placeholder=self._picker.placeholder, id="query")
+            yield RowList(bar=self._bar, id="options")
+            yield TextLine(id="note")
+
+    def on_mount(self) -> None:
+        """Show what there is before anything is typed."""
+        self.query_one(RowList).can_focus = False
+        field_ = self.query_one(Input)
+        field_.cursor_blink = False
+        field_.focus()
+        self._narrow(self._picker.query)
+        if self._picker.initial is not None:
+            self._rows.move_to(self._picker.initial)
+
+    @property
+    def _rows(self) -> RowList:
+        return self.query_one(RowList)
+
+    @on(Input.Changed)
+    def retype(self, event: Input.Changed) -> None:
+        """Narrow, or ask again."""
+        event.stop()
+        self._narrow(event.value)
+
+    @on(RowList.Chosen)
+    def take(self, event: RowList.Chosen) -> None:
+        """A click."""
+        event.stop()
+        self.dismiss(str(event.key))
+
+    @on(RowList.Moved)
+    def peek(self, event: RowList.Moved) -> None:
+        """Preview, and fetch more at the end."""
+        event.stop()
+        if self._picker.preview is not None:
+            self._picker.preview(str(event.key))
+        if self._shown and event.key == self._shown[-1].key and self._cursor is not None and not self._loading:
+            self._ask(self._asked, self._cursor)
+
+    def action_move(self, step: int) -> None:
+        """Up and down."""
+        self._rows.move(step)
+
+    def action_choose(self) -> None:
+        """Enter."""
+        typed = self.query_one(Input).value.strip()
+        if self._picker.numbered and typed.isascii() and typed.isdigit() and 1 <= int(typed) <= len(self._shown):
+            self.dismiss(self._shown[int(typed) - 1].key)
+        elif self._rows.cursor is not None:
+            self.dismiss(str(self._rows.cursor))
+        elif self._picker.free and typed:
+            self.dismiss(f"={typed}")
+
+    def action_close(self) -> None:
+        """Esc."""
+        self.dismiss(None)
+
+    def _narrow(self, query: str) -> None:
+        if self._picker.search is not None:
+            self._ask(query.strip(), None)
+            return
+        query = query.strip()
+        if self._picker.numbered and query.isascii() and query.isdigit():
+            self._show(list(self._picker.options), query)
+            return
+        scored = [(fuzzy(query, option.text), index) for index, option in enumerate(self._picker.options)]
+        found = sorted((-score, index) for score, index in scored if score is not None)
+        self._show([self._picker.options[index] for _, index in found], query)
+
+    def _ask(self, query: str, cursor: str | None) -> None:
+        self._loading = True
+        self.run_worker(self._fetch(query, cursor), group="picker", exclusive=True, exit_on_error=False)
+
+    async def _fetch(self, query: str, cursor: str | None) -> None:
+        import asyncio  # noqa: PLC0415
+
+        search = self._picker.search
+        if search is None:
+            return
+        if cursor is None and query != self._picker.query:
+            await asyncio.sleep(_PAUSE)
+        try:
+            page = await search(query, cursor)
+        except RequestError as error:
+            self._show([], query, str(error))
+            return
+        finally:
+            self._loading = False
+        self._asked, self._cursor = query, page.cursor
+        self._show([*(self._shown if cursor else []), *page.options], query)
+
+    def _show(self, options: list[Option], query: str, note: str = "") -> None:
+        self._shown = options
+        width = len(str(min(len(options), 9)))
+        rows = []
+        for number, option in enumerate(options, 1):
+            lines = option.lines
+            if self._picker.numbered:
+                mark = f"{number:>{width}} " if number < 10 else " " * (width + 1)
+                lines = (((mark, "dim"), *lines[0]), *lines[1:])
+            rows.append(ListRow(option.key, lines))
+        self._rows.set_rows(rows, cursor=options[0].key if options and not self._loading else None)
+        if not note and not options:
+            note = self._picker.empty if query or self._picker.search is None else ""
+            if self._picker.free and query:
+                note = f"Enter takes “{query}”"
+        line = self.query_one(TextLine)
+        line.display = bool(note)
+        line.show([(note, "dim")])
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A failed search is told where its results would be."""
+        if event.worker.error is not None:
+            self._show([], "", "The search failed; try again.")
+
+
+def fuzzy(query: str, text: str) -> int | None:
+    """How well ``query`` fits ``text``: higher is better, ``None`` when its letters do not appear in order."""
+    if not query:
+        return 0
+    query, text = query.casefold(), text.casefold()
+    place = text.find(query)
+    if place >= 0:
+        starts = place == 0 or not text[place - 1].isalnum()
+        return 1000 - place + (500 if starts else 0)
+    at = -1
+    score = 0
+    for letter in query:
+        found = text.find(letter, at + 1)
+        if found < 0:
+            return None
+        score -= found - at - 1
+        at = found
+    return score

@@ -1,0 +1,151 @@
+"""Where one types: the text area, the completion of words, and what was sent before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from textual import events
+from textual.message import Message as Event
+from textual.widgets import TextArea
+
+from mrccsc_tui import sanitize
+from mrccsc_tui.ui.keymap import COMPOSER, bindings
+
+_REMEMBERED = 100
+
+Completer = Callable[[str, str], list[str]]
+"""``(line, its last word) → what may stand in the word's place``."""
+
+
+class Composer(TextArea):
+    """Enter sends. Text leaves it only by being sent or taken away by the person who typed it."""
+
+    BINDINGS = bindings(COMPOSER)
+    DEFAULT_CSS = """
+    Composer {
+        height: auto;
+        min-height: 3;
+        max-height: 10;
+        border: round $border;
+        background: $background;
+        padding: 0 1;
+        scrollbar-size-vertical: 1;
+        &:focus { border: round $primary 70%; }
+        &.-reply, &.-edit { border: round $accent 70%; }
+        .-ascii & { border: ascii $border; }
+        .-ascii &:focus { border: ascii $primary; }
+        & .text-area--cursor-line { background: $background; }
+    }
+    """
+
+    @dataclass
+    class Submitted(Event):
+        """Enter was pressed on a text that is not blank."""
+
+        text: str
+
+    class Typed(Event):
+        """The text changed by the person's hand."""
+
+    class Emptied(Event):
+        """↑ was pressed and there is nothing above the cursor: select a message."""
+
+    def __init__(self, complete: Completer) -> None:
+        super().__init__(
+            id="composer",
+            soft_wrap=True,
+            show_line_numbers=False,
+            tab_behavior="focus",
+            highlight_cursor_line=False,
+        )
+        self.cursor_blink = False
+        self._complete = complete
+        self._sent: list[str] = []
+        self._recalled: int | None = None
+        self._unsent = ""
+        self._candidates: list[str] = []
+        self._candidate = 0
+        self._span: tuple[int, int, int] | None = None
+
+    def put(self, text: str) -> None:
+        """Replace the text without it counting as typed; the cursor stands at the end."""
+        with self.prevent(TextArea.Changed):
+            self.text = text
+        self.move_cursor(self.document.end)
+        self._forget_completion()
+
+    def keep(self, text: str) -> None:
+        """Remember a text for Ctrl+↑."""
+        if text.strip() and (not self._sent or self._sent[-1] != text):
+            self._sent = [*self._sent, text][-_REMEMBERED:]
+        self._recalled = None
+
+    def insert_text(self, text: str) -> None:
+        """Put text where the cursor is."""
+        self.insert(text)
+
+    def action_send(self) -> None:
+        """Send what is typed."""
+        if self.text.strip():
+            self.post_message(self.Submitted(self.text))
+
+    def action_newline(self) -> None:
+        """Begin a new line."""
+        self.insert("\n")
+
+    def action_recall(self, step: int) -> None:
+        """Go through what was sent before; beyond the last stands what was being typed."""
+        if not self._sent:
+            return
+        if self._recalled is None:
+            if step > 0:
+                return
+            self._unsent = self.text
+            self._recalled = len(self._sent)
+        self._recalled = min(max(self._recalled + step, 0), len(self._sent))
+        if self._recalled == len(self._sent):
+            self._recalled = None
+            self.put(self._unsent)
+        else:
+            self.put(self._sent[self._recalled])
+
+    def action_select_or_up(self) -> None:
+        """Select a message when there is nothing typed, else move up a line."""
+        if self.text:
+            self.action_cursor_up()
+        else:
+            self.post_message(self.Emptied())
+
+    def action_complete(self) -> None:
+        """Complete the word before the cursor; again for the next that fits."""
+        row, column = self.cursor_location
+        if self._span is not None and self._span[0] == row and self._span[2] == column and len(self._candidates) > 1:
+            self._candidate = (self._candidate + 1) % len(self._candidates)
+            start = self._span[1]
+        else:
+            line = self.document.get_line(row)[:column]
+            start = max(line.rfind(" "), line.rfind("\t")) + 1
+            self._candidates = self._complete(line, line[start:])
+            self._candidate = 0
+        if not self._candidates:
+            self._forget_completion()
+            return
+        chosen = self._candidates[self._candidate]
+        ending = " " if len(self._candidates) == 1 else ""
+        self.replace(chosen + ending, (row, start), (row, column))
+        self._span = (row, start, start + len(chosen) + len(ending))
+
+    def on_text_area_changed(self) -> None:
+        """Any change by hand."""
+        self.post_message(self.Typed())
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        text = sanitize.text(event.text.replace("\r\n", "\n").replace("\r", "\n"))
+        event.stop()
+        event.prevent_default()
+        self._replace_via_keyboard(text, *self.selection)
+
+    def _forget_completion(self) -> None:
+        self._candidates = []
+        self._span = None

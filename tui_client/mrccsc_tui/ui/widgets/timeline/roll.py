@@ -1,0 +1,149 @@
+"""The rows of one conversation, numbered and measured: what the store holds, then what waits to be sent. No Textual.
+
+The store's timeline is a live view. ``sync`` compares its two ends with what was seen before, so its cost is that of
+what is new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+from mrccsc_tui.state.models import Pending, Row
+from mrccsc_tui.ui.widgets.timeline.ledger import ORIGIN, Ledger
+from mrccsc_tui.ui.widgets.timeline.scene import Item, Scene, pending_changes
+
+Key: TypeAlias = int | str
+"""What names a row for as long as it exists: the seq of an entry, the cid of what is not sent yet."""
+
+
+class Roll:
+    """All rows of a scene by ordinal. ``rows`` defaults to what the store holds of the scene's conversation."""
+
+    def __init__(self, scene: Scene, rows: Sequence[Row] | None = None) -> None:
+        self.scene = scene
+        self._rows: Sequence[Row] = scene.store.timeline(scene.conv) if rows is None else rows
+        self._live = rows is None
+        self._pending: list[Pending] = []
+        self._base = ORIGIN
+        self._known = 0
+        self._first_seq = 0
+        self.ledger = Ledger(self._measure)
+        self.reset()
+
+    def __len__(self) -> int:
+        return len(self.ledger)
+
+    def reset(self) -> None:
+        """Begin anew from what the store holds; no ordinal from before is valid."""
+        if self._live:
+            self._rows = self.scene.store.timeline(self.scene.conv)
+        self._read_pending()
+        self._base = ORIGIN
+        self._known = len(self._rows)
+        self._first_seq = self._rows[0].seq if self._rows else 0
+        self.ledger.reset(self._base, self.tail + len(self._pending))
+
+    def measure_again(self) -> None:
+        """Forget all heights, because the width or a name changed; ordinals stay."""
+        self.ledger.reset(self.ledger.first, self.ledger.end)
+
+    def sync(self, changed: Iterable[int] = ()) -> set[int] | None:
+        """Take in what the store has gained, and measure the seqs ``changed`` again.
+
+        Returns the ordinals before the old ``tail`` whose rows look different now; what stands from there on may too.
+        ``None``: no ordinal from before is valid, the roll began anew.
+        """
+        shifted = self._prepended()
+        if shifted is None:
+            self.reset()
+            return None
+        targets = {*changed, *self.scene.changes}
+        stale = {self._base} if shifted else set()
+        self.ledger.cut(self.tail)
+        self._base -= shifted
+        self._known = len(self._rows)
+        self._first_seq = self._rows[0].seq if self._rows else 0
+        self._read_pending()
+        self.ledger.grow(self._base, self.tail + len(self._pending))
+        for seq in targets | self.scene.changes.keys():
+            ordinal = self.ordinal(seq)
+            if ordinal is not None:
+                stale |= {ordinal, ordinal + 1}
+        for ordinal in stale:
+            if ordinal < self.ledger.end:
+                self.ledger.remeasure(ordinal)
+        return stale
+
+    @property
+    def tail(self) -> int:
+        """The ordinal after the last entry, where what waits to be sent begins."""
+        return self._base + self._known
+
+    def item(self, ordinal: int) -> Item:
+        """The row with an ordinal of the ledger."""
+        index = ordinal - self._base
+        return self._rows[index] if index < self._known else self._pending[index - self._known]
+
+    def before(self, ordinal: int) -> Item | None:
+        """The row above."""
+        return self.item(ordinal - 1) if ordinal > self.ledger.first else None
+
+    def key(self, ordinal: int) -> Key:
+        """What names the row beyond its ordinal."""
+        item = self.item(ordinal)
+        return item.cid if isinstance(item, Pending) else item.seq
+
+    def ordinal(self, key: Key) -> int | None:
+        """Where the row named ``key`` stands; a cid also finds the entry that it has become."""
+        if isinstance(key, str):
+            for index, pending in enumerate(self._pending):
+                if pending.cid == key:
+                    return self.tail + index
+            for index in range(self._known - 1, max(self._known - 200, -1), -1):
+                if self._rows[index].cid == key:
+                    return self._base + index
+            return None
+        index = self.index(key)
+        if index < self._known and self._rows[index].seq == key:
+            return self._base + index
+        return None
+
+    def index(self, seq: int) -> int:
+        """How many rows have a smaller seq."""
+        low, high = 0, self._known
+        while low < high:
+            middle = (low + high) // 2
+            if self._rows[middle].seq < seq:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def at_index(self, index: int) -> int:
+        """The ordinal of the row with so many rows before it."""
+        return self._base + index
+
+    def _prepended(self) -> int | None:
+        """How many rows are new at the beginning; ``None`` when the rows are not a longer form of those before."""
+        rows = self._rows
+        if not self._known:
+            return 0
+        low, high = 0, len(rows)
+        while low < high:
+            middle = (low + high) // 2
+            if rows[middle].seq < self._first_seq:
+                low = middle + 1
+            else:
+                high = middle
+        if low >= len(rows) or rows[low].seq != self._first_seq or low + self._known > len(rows):
+            return None
+        return low
+
+    def _read_pending(self) -> None:
+        everything = self.scene.store.pending(self.scene.conv) if self._live else ()
+        self._pending = [act for act in everything if act.kind == "send"]
+        self.scene.changes = pending_changes(everything)
+
+    def _measure(self, ordinal: int) -> int:
+        return max(self.scene.height(self.item(ordinal), self.before(ordinal)), 1)

@@ -1,0 +1,498 @@
+"""The timeline on the screen: a scrolling view over a :class:`Roll`, painted line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.style import Style
+from textual import events
+from textual.cache import LRUCache
+from textual.geometry import Size
+from textual.message import Message as Event
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.selection import Selection
+from textual.strip import Strip
+
+from mrccsc_tui.state.models import Message, Notice, Pending
+from mrccsc_tui.ui.keymap import MESSAGE, bindings
+from mrccsc_tui.ui.widgets.timeline.ink import STYLES, Ink, replace_first, select_cells
+from mrccsc_tui.ui.widgets.timeline.roll import Key, Roll
+from mrccsc_tui.ui.widgets.timeline.scene import GUTTER, Item
+
+_STRIPS = 600
+_LINES = 1 << 12
+"""More lines than one row can have: line n of a row is selected as its ordinal times this plus n."""
+
+
+class Timeline(ScrollView, can_focus=True):
+    """One conversation's rows.
+
+    It follows the newest row until it is scrolled up; otherwise what is at the top stays where it is, whatever comes,
+    goes or changes its size above and below.
+    """
+
+    BINDINGS = bindings(MESSAGE)
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"timeline--{name}" for name in (*STYLES, "selected", "selection")}
+    DEFAULT_CSS = """
+    Timeline {
+        background: $background;
+        color: $foreground;
+        overflow-x: hidden;
+        overflow-y: scroll;
+        scrollbar-size-vertical: 1;
+        scrollbar-background: $background;
+        scrollbar-background-hover: $background;
+        scrollbar-background-active: $background;
+        scrollbar-color: $border;
+        scrollbar-color-hover: $text-muted;
+        scrollbar-color-active: $primary;
+    }
+    .timeline--text { color: $foreground; }
+    .timeline--time { color: $text-muted; }
+    .timeline--day { color: $text-muted; text-style: bold; }
+    .timeline--day-rule { color: $border; }
+    .timeline--new { color: $accent; text-style: bold; }
+    .timeline--new-rule { color: $accent 60%; }
+    .timeline--me { color: $success; text-style: bold; }
+    .timeline--name-0 { color: $primary; text-style: bold; }
+    .timeline--name-1 { color: $secondary; text-style: bold; }
+    .timeline--name-2 { color: $accent; text-style: bold; }
+    .timeline--name-3 { color: $warning; text-style: bold; }
+    .timeline--name-4 { color: $text-primary; text-style: bold; }
+    .timeline--quote { color: $text-muted; }
+    .timeline--mention { color: $secondary; }
+    .timeline--mention-me { color: $accent; text-style: bold reverse; }
+    .timeline--link { color: $primary; text-style: underline; }
+    .timeline--notice { color: $text-muted; text-style: italic; }
+    .timeline--deleted { color: $text-muted; text-style: italic; }
+    .timeline--state { color: $text-muted; }
+    .timeline--read { color: $success; }
+    .timeline--failed { color: $error; text-style: bold; }
+    .timeline--reaction { color: $text-muted; }
+    .timeline--reaction-own { color: $primary; }
+    .timeline--selected { background: $panel; }
+    .timeline--selection { text-style: reverse; }
+    """
+
+    following: reactive[bool] = reactive(True, init=False)
+    """The newest row is in view and stays there."""
+
+    @dataclass
+    class OlderWanted(Event):
+        """The view is near the beginning of what is held."""
+
+        conv: int
+
+    @dataclass
+    class Followed(Event):
+        """The view has come to the newest row, or left it."""
+
+        following: bool
+
+    @dataclass
+    class LinkOpened(Event):
+        """An address was clicked."""
+
+        url: str
+
+    @dataclass
+    class Acted(Event):
+        """A key was pressed on the selected message."""
+
+        action: str
+        item: Message | Pending
+
+    @dataclass
+    class SelectionLeft(Event):
+        """The selection went below the newest message: back to the composer."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._roll: Roll | None = None
+        self._ink: Ink | None = None
+        self._strips: LRUCache[int, list[Strip]] = LRUCache(_STRIPS)
+        self._selected: Key | None = None
+        self._placing = False
+        self._viewport = Size(0, 0)
+
+    # -- what is shown ----------------------------------------------------------------------------------------------
+
+    def show(self, roll: Roll | None, *, at: Key | None = None) -> None:
+        """Show a conversation: at its newest row, or with the row ``at`` in view."""
+        self._roll = roll
+        self._selected = None
+        self._strips.clear()
+        self.set_reactive(Timeline.following, True)
+        if roll is None:
+            self.virtual_size = Size(0, 0)
+            self.refresh()
+            return
+        self._fit()
+        self._update_size()
+        self._follow()
+        if at is not None:
+            self.bring(at)
+        self.refresh()
+        self._want_older()
+
+    @property
+    def roll(self) -> Roll | None:
+        """What is shown."""
+        return self._roll
+
+    def take_in(self, changed: Iterable[int] = (), *, restart: bool = False, repaint: bool = False) -> None:
+        """Show what the store has gained. ``restart``: it began anew. ``repaint``: names or read marks changed."""
+        roll = self._roll
+        if roll is None:
+            return
+        anchor = self._anchor()
+        tail = roll.tail
+        stale = None if restart else roll.sync(changed)
+        if stale is None:
+            roll.reset()
+            self._strips.clear()
+            self.following = True
+        elif repaint:
+            self._strips.clear()
+        else:
+            for ordinal in list(self._strips.keys()):
+                if ordinal >= tail or ordinal in stale:
+                    self._strips.discard(ordinal)
+        if changed:
+            self._forget_quotes()
+        if self._selected is not None and roll.ordinal(self._selected) is None:
+            self._selected = None
+        self._restore(anchor)
+        self.refresh()
+        self._want_older()
+
+    def move_divider(self, seq: int | None) -> None:
+        """Put the "new since" line above ``seq``, or take it away."""
+        roll = self._roll
+        if roll is None or roll.scene.divider == seq:
+            return
+        anchor = self._anchor()
+        old, roll.scene.divider = roll.scene.divider, seq
+        for place in (old, seq):
+            if place is not None:
+                ordinal = roll.at_index(roll.index(place))
+                if roll.ledger.first <= ordinal < roll.ledger.end:
+                    roll.ledger.remeasure(ordinal)
+                    self._strips.discard(ordinal)
+        self._restore(anchor)
+        self.refresh()
+
+    # -- where the view stands --------------------------------------------------------------------------------------
+
+    def newest(self) -> None:
+        """Go to the newest row and stay there."""
+        self.select_row(None)
+        self._follow()
+        self.refresh()
+
+    def oldest(self) -> None:
+        """Go to the oldest row that is held."""
+        self._scroll(0)
+        self._settle()
+        self._scroll(0)
+        self._left_by_user()
+
+    def page(self, direction: int) -> None:
+        """Scroll by a page less two lines, down for 1 and up for -1."""
+        self._scroll(self.scroll_offset.y + direction * max(self._viewport.height - 2, 1))
+        self._left_by_user()
+
+    def bring(self, key: Key, *, select: bool = False) -> bool:
+        """Scroll until the row ``key`` is in view, about a third from the top; whether it is held."""
+        roll = self._roll
+        ordinal = None if roll is None else roll.ordinal(key)
+        if roll is None or ordinal is None:
+            return False
+        roll.ledger.settle(ordinal - 64, ordinal + 64)
+        self._update_size()
+        self._scroll(roll.ledger.top(ordinal) - self._viewport.height // 3)
+        self._settle()
+        self._scroll(roll.ledger.top(ordinal) - self._viewport.height // 3)
+        self._left_by_user()
+        if select:
+            self.select_row(key)
+        return True
+
+    def top_seq(self) -> int | None:
+        """The seq of the first row in view."""
+        roll = self._roll
+        if roll is None or not len(roll):
+            return None
+        item = roll.item(roll.ledger.place(self.scroll_offset.y).ordinal)
+        return None if isinstance(item, Pending) else item.seq
+
+    # -- the selected message ---------------------------------------------------------------------------------------
+
+    @property
+    def selected(self) -> Message | Pending | None:
+        """The message that the keys act on."""
+        roll = self._roll
+        if roll is None or self._selected is None:
+            return None
+        ordinal = roll.ordinal(self._selected)
+        item = None if ordinal is None else roll.item(ordinal)
+        return None if isinstance(item, Notice) else item
+
+    def select_row(self, key: Key | None) -> None:
+        """Select the message ``key``, or none."""
+        if key != self._selected:
+            self._selected = key
+            self.refresh()
+
+    def action_select(self, step: int) -> None:
+        """Select the next or the previous message; below the last one the selection ends."""
+        roll = self._roll
+        if roll is None or not len(roll):
+            return
+        ordinal = None if self._selected is None else roll.ordinal(self._selected)
+        if ordinal is None:
+            if step > 0:
+                self.post_message(self.SelectionLeft())
+                return
+            ordinal = roll.ledger.end
+        ordinal += step
+        while roll.ledger.first <= ordinal < roll.ledger.end and isinstance(roll.item(ordinal), Notice):
+            ordinal += step
+        if ordinal >= roll.ledger.end:
+            self.select_row(None)
+            self.post_message(self.SelectionLeft())
+        elif ordinal >= roll.ledger.first:
+            self.select_row(roll.key(ordinal))
+            self._reveal(ordinal)
+        else:
+            self.oldest()
+
+    def action_message(self, action: str) -> None:
+        """Tell the screen which key was pressed on the selected message."""
+        if (item := self.selected) is not None:
+            self.post_message(self.Acted(action, item))
+
+    # -- Textual ----------------------------------------------------------------------------------------------------
+
+    def on_resize(self) -> None:
+        """Wrap anew; what was at the top stays there."""
+        anchor = self._anchor()
+        if self._fit():
+            self._strips.clear()
+        self._restore(anchor)
+        self._want_older()
+
+    def notify_style_update(self) -> None:
+        """The theme changed."""
+        super().notify_style_update()
+        self._ink = None
+        self._strips.clear()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Whatever scrolls (keys, wheel, scrollbar) ends here."""
+        super().watch_scroll_y(old_value, new_value)
+        if self._placing or self._roll is None:
+            return
+        self._left_by_user()
+
+    def watch_following(self, following: bool) -> None:
+        """Tell the screen."""
+        self.post_message(self.Followed(following))
+
+    def on_click(self, event: events.Click) -> None:
+        """Select the message, or open the link."""
+        meta = event.style.meta
+        if "link" in meta:
+            self.post_message(self.LinkOpened(str(meta["link"])))
+        elif "row" in meta and self._roll is not None:
+            ordinal = self._roll.ordinal(meta["row"])
+            if ordinal is not None and not isinstance(self._roll.item(ordinal), Notice):
+                self.select_row(meta["row"])
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the view."""
+        base = self.rich_style
+        roll = self._roll
+        if roll is None or not len(roll):
+            return Strip.blank(self.size.width, base)
+        line = y + self.scroll_offset.y - self._padding()
+        if not 0 <= line < roll.ledger.total:
+            return Strip.blank(self.size.width, base)
+        ordinal, number = roll.ledger.place(line)
+        strips = self._row(ordinal)
+        strip = strips[min(number, len(strips) - 1)]
+        if self._selected is not None and self._is_selected(roll, ordinal, number):
+            strip = replace_first(strip, roll.scene.glyphs.bar, self._style("timeline--me"))
+            base += self.get_component_rich_style("timeline--selected", partial=True)
+        selection = self.text_selection
+        if selection is not None and (span := selection.get_span(ordinal * _LINES + number)) is not None:
+            strip = select_cells(strip, *span, self.get_component_rich_style("timeline--selection", partial=True))
+        return strip.apply_style(base).crop_extend(0, self.size.width, base)
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """The text that the mouse has marked, without the gutter."""
+        roll = self._roll
+        if roll is None or not len(roll):
+            return None
+        first, last = roll.ledger.first * _LINES, roll.ledger.end * _LINES
+        start = first if selection.start is None else max(selection.start.y, first)
+        end = last if selection.end is None else min(selection.end.y, last)
+        lines: list[str] = []
+        for ordinal in range(start // _LINES, min(end // _LINES, roll.ledger.end - 1) + 1):
+            for number, strip in enumerate(self._row(ordinal)):
+                span = selection.get_span(ordinal * _LINES + number)
+                if span is not None:
+                    text = strip.text
+                    stop = len(text) if span[1] < 0 else span[1]
+                    lines.append(text[max(span[0], min(GUTTER, stop)) : stop].rstrip())
+        return "\n".join(lines), "\n"
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _row(self, ordinal: int) -> list[Strip]:
+        cached = self._strips.get(ordinal)
+        if cached is not None:
+            return cached
+        roll = self._roll
+        if roll is None:
+            return [Strip([])]
+        if self._ink is None:
+            self._ink = Ink(self._style)
+        lines = roll.scene.lines(roll.item(ordinal), roll.before(ordinal))
+        strips = self._ink.strips(lines, roll.key(ordinal), ordinal * _LINES) or [Strip([])]
+        self._strips[ordinal] = strips
+        return strips
+
+    def _style(self, name: str) -> Style:
+        """A component's style blended onto the background, but without one of its own."""
+        full = self.get_component_rich_style(name)
+        return Style(
+            color=full.color,
+            bold=full.bold,
+            italic=full.italic,
+            underline=full.underline,
+            reverse=full.reverse,
+        )
+
+    def _is_selected(self, roll: Roll, ordinal: int, number: int) -> bool:
+        """Whether a line belongs to the selected message; the day line above it does not."""
+        if roll.key(ordinal) != self._selected:
+            return False
+        decor = roll.scene.decor(roll.item(ordinal), roll.before(ordinal))
+        return number >= decor.blank + decor.day + decor.new
+
+    def _padding(self) -> int:
+        """Blank lines above a conversation that is shorter than the view: it stands on the composer."""
+        return 0 if self._roll is None else max(self._viewport.height - self._roll.ledger.total, 0)
+
+    def _fit(self) -> bool:
+        """Take the widget's size; whether lines have to be wrapped anew."""
+        self._viewport = self.scrollable_content_region.size
+        roll = self._roll
+        if roll is None or not self._viewport.width or roll.scene.width == self._viewport.width:
+            return False
+        roll.scene.width = self._viewport.width
+        roll.measure_again()
+        return True
+
+    def _anchor(self) -> tuple[int, int, int] | None:
+        """What is at the top of the view: an ordinal, its line, and how far that is from the top."""
+        roll = self._roll
+        if roll is None or not len(roll) or self.following:
+            return None
+        place = roll.ledger.place(self.scroll_offset.y)
+        return place.ordinal, place.line, 0
+
+    def _restore(self, anchor: tuple[int, int, int] | None) -> None:
+        self._update_size()
+        if anchor is None or self.following:
+            self._follow()
+        else:
+            self._to_anchor(anchor)
+            self._settle()
+
+    def _to_anchor(self, anchor: tuple[int, int, int]) -> None:
+        roll = self._roll
+        if roll is None or not len(roll):
+            return
+        ordinal = min(max(anchor[0], roll.ledger.first), roll.ledger.end - 1)
+        line = min(anchor[1], roll.ledger.height(ordinal) - 1)
+        self._update_size()
+        self._scroll(roll.ledger.top(ordinal) + line)
+
+    def _settle(self) -> None:
+        """Make exact what is in view and two pages around, without moving what is at the top."""
+        roll = self._roll
+        if roll is None or not len(roll):
+            return
+        margin = 2 * max(self._viewport.height, 1)
+        for _ in range(8):
+            place = roll.ledger.place(self.scroll_offset.y)
+            low = roll.ledger.place(self.scroll_offset.y - margin)
+            high = roll.ledger.place(self.scroll_offset.y + self._viewport.height + margin)
+            if not roll.ledger.settle(low.ordinal, high.ordinal):
+                return
+            self._update_size()
+            self._scroll(roll.ledger.top(place.ordinal) + place.line)
+
+    def _follow(self) -> None:
+        """Stand at the end."""
+        roll = self._roll
+        if roll is not None and len(roll):
+            roll.ledger.settle(roll.ledger.end - 3 * max(self._viewport.height, 1), roll.ledger.end)
+        self._update_size()
+        self._scroll(self.max_scroll_y)
+        self.following = True
+
+    def _reveal(self, ordinal: int) -> None:
+        """Scroll as little as needed to have a row in view."""
+        roll = self._roll
+        if roll is None:
+            return
+        roll.ledger.settle(ordinal - 1, ordinal + 1)
+        top, height = roll.ledger.top(ordinal), roll.ledger.height(ordinal)
+        view = self.scroll_offset.y
+        if top < view or height > self._viewport.height:
+            self._scroll(top)
+        elif top + height > view + self._viewport.height:
+            self._scroll(top + height - self._viewport.height)
+        self._left_by_user()
+
+    def _left_by_user(self) -> None:
+        self._settle()
+        self.following = self.scroll_offset.y >= self.max_scroll_y
+        self._want_older()
+
+    def _update_size(self) -> None:
+        total = 0 if self._roll is None else self._roll.ledger.total
+        size = Size(self._viewport.width, total)
+        if size != self.virtual_size:
+            self._placing = True
+            self.virtual_size = size
+            self._placing = False
+
+    def _scroll(self, y: int) -> None:
+        self._placing = True
+        self.scroll_to(y=min(max(y, 0), self.max_scroll_y), animate=False, force=True)
+        self._placing = False
+
+    def _want_older(self) -> None:
+        roll = self._roll
+        if roll is None or not self._viewport.height:
+            return
+        if self.scroll_offset.y < 2 * self._viewport.height:
+            self.post_message(self.OlderWanted(roll.scene.conv))
+
+    def _forget_quotes(self) -> None:
+        """A changed message may be quoted anywhere in view; quotes keep their height."""
+        roll = self._roll
+        if roll is None:
+            return
+        for ordinal in list(self._strips.keys()):
+            if roll.ledger.first <= ordinal < roll.ledger.end:
+                item: Item = roll.item(ordinal)
+                if not isinstance(item, Notice) and item.reply_to is not None:
+                    self._strips.discard(ordinal)
