@@ -68,11 +68,14 @@ def decide(act: ContactAct, pair: Pair) -> Pair:
 
 def _request(pair: Pair) -> Pair:
     match pair.mine:
-        case "friend" | "outgoing":
+        case "friend":
+            return pair
+        case "outgoing" if pair.theirs != "none":
             return pair
         case "incoming":
             return Pair("friend", "friend")
         case "blocked":
             raise Refusal(ErrorCode.FORBIDDEN, "You have blocked them; unblock them first.")
         case _:
+            # Also an own request that was swallowed by a block which has ended since.
             return Pair("outgoing", "blocked" if pair.theirs == "blocked" else "incoming")
