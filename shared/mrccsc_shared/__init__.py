@@ -10,7 +10,9 @@
 ``codec``     lines ⇄ models
 """
 
+from typing import Final
+
 __version__ = "0.1.0"
 
-PROTOCOL = 1
+PROTOCOL: Final = 1
 """The protocol version that ``welcome`` names."""

@@ -186,7 +186,7 @@ class Connection(asyncio.Protocol):
         self._open = False
         self._lines.clear()
         self._outbox.drop()
-        self._node.open.discard(self)
+        self._node.leave(self)
         self._retire()
         self._node.admission.leave(self.address, silent=not self.signed_in)
 

@@ -47,11 +47,18 @@ class Registry:
         self.budget = Budget(limits.resume_budget)
         self.open: set[Connection] = set()
         """Every connection that was admitted and is not gone yet, closing ones included."""
+        self.empty_since = self.loop.time()
+        """Loop time when the last connection went, while there is none."""
 
     @property
     def interval(self) -> float:
         """Seconds between two checks of a connection: how late a time limit may be noticed."""
         return min(1.0, self.limits.heartbeat / 8, self.limits.sign_in_time / 4)
+
+    def leave(self, connection: Connection) -> None:
+        """A connection is gone."""
+        self.open.discard(connection)
+        self.empty_since = self.loop.time()
 
     async def watch(self) -> None:
         """Hold all connections to their time limits and send heartbeats, until cancelled."""

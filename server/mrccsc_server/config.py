@@ -1,0 +1,165 @@
+"""The server's settings: flags over environment over file over defaults.
+
+Every option has one name in three spellings: ``--data-dir``, ``MRCCSC_DATA_DIR`` and ``data-dir`` in the TOML file,
+which may also have a table ``[limits]`` with the fields of :class:`mrccsc_shared.limits.Limits`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import quote, unquote, urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
+
+from mrccsc_server.telemetry.logging import LogFormat, LogLevel
+from mrccsc_shared.limits import Limits
+
+PREFIX = "MRCCSC_"
+RATES = ("sends", "requests", "changes", "address")
+UNLIMITED = 1_000_000_000
+
+
+class StartError(Exception):
+    """The server cannot start, or a command cannot be carried out: one sentence for the operator; exit code 2."""
+
+
+def default_data_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """``$XDG_DATA_HOME/mrccsc/server``."""
+    base = Path(environ.get("XDG_DATA_HOME", ""))
+    # The specification has relative paths ignored.
+    return (base if base.is_absolute() else Path.home() / ".local" / "share") / "mrccsc" / "server"
+
+
+def default_node() -> str:
+    """The host's own name, without its domain and without what a node's name cannot have."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname().partition(".")[0])[:64] or "node"
+
+
+def _split_address(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    host, colon, port = value.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not port.isascii() or not port.isdecimal() or int(port) > 65_535:
+        raise PydanticCustomError("address", "an address is HOST:PORT")
+    return host, int(port)
+
+
+def _expand(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+FilePath = Annotated[Path, AfterValidator(_expand)]
+Address = Annotated[tuple[str, int], BeforeValidator(_split_address)]
+
+
+class Settings(BaseModel):
+    """What an operator can choose. Times are in seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8_000
+    database: str = ""
+    bus: str = "memory:"
+    node: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = Field(default_factory=default_node)
+    data_dir: FilePath = Field(default_factory=default_data_dir)
+    registration: Literal["open", "invite", "closed"] = "open"
+    http: Address | None = None
+    unlimited: bool = False
+    log_format: LogFormat = "text"
+    log_level: LogLevel = "info"
+    tls_cert: FilePath | None = None
+    tls_key: FilePath | None = None
+    exit_when_empty: Annotated[float, Field(gt=0)] | None = None
+    limits: Limits = Limits()
+
+    @property
+    def database_url(self) -> str:
+        """Where the database is; by default ``mrccsc.db`` in the data folder."""
+        return self.database or f"sqlite://{quote(str(self.data_dir / 'mrccsc.db'))}"
+
+    @property
+    def database_place(self) -> str:
+        """The database for people, without what may be secret in its URL: ``sqlite /path``."""
+        url = urlsplit(self.database_url)
+        return f"{url.scheme} {unquote(url.path)}"
+
+    def check_bus(self) -> None:
+        """Raise :class:`StartError` unless this version has that bus."""
+        match urlsplit(self.bus).scheme:
+            case "memory":
+                return
+            case "redis" | "rediss":
+                raise StartError("This version of mrccsc-server cannot use Redis yet; take --bus memory:.")
+        raise StartError("A bus is given as memory: (the default).")
+
+    @property
+    def effective_limits(self) -> Limits:
+        """The limits as they apply: with ``unlimited`` without the rates per user and address."""
+        if not self.unlimited:
+            return self.limits
+        lifted: dict[str, Any] = {f"{rate}_rate": float(UNLIMITED) for rate in RATES}
+        lifted |= {f"{rate}_burst": UNLIMITED for rate in RATES}
+        lifted["silent_per_address"] = self.limits.connections
+        return self.limits.model_copy(update=lifted)
+
+
+def load(flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings from flags (by field name; absent ones left out), environment, and the file that they name.
+
+    Raises :class:`StartError` that names the option as it was spelled where it was set.
+    """
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    config = flags.get("config") or environ.get(f"{PREFIX}CONFIG")
+    if config:
+        for key, value in _read_file(Path(config).expanduser()).items():
+            values[key.replace("-", "_")] = value
+            origins[key.replace("-", "_")] = f"{key} in {config}"
+    for field in Settings.model_fields:
+        name = f"{PREFIX}{field.upper()}"
+        if field != "limits" and environ.get(name):
+            values[field] = environ[name]
+            origins[field] = name
+    for field, value in flags.items():
+        if field in Settings.model_fields:
+            values[field] = value
+            origins[field] = "--" + field.replace("_", "-")
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        raise StartError(_explain(error, origins)) from None
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        raise StartError("TLS needs both --tls-cert and --tls-key.")
+    settings.check_bus()
+    return settings
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise StartError(f"Cannot read the configuration file {path}: {error.strerror}.") from None
+    except ValueError as error:
+        raise StartError(f"The configuration file {path} is not good TOML: {error}") from None
+
+
+def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
+    first = error.errors(include_url=False, include_context=False)[0]
+    field, *inner = (str(part) for part in first["loc"])
+    origin = origins.get(field, field)
+    if inner and field == "limits":
+        origin = f"{'.'.join(inner)} in [limits] of {origin.rpartition(' in ')[2]}"
+    if first["type"] == "extra_forbidden":
+        return f"There is no option {origin}."
+    message = first["msg"]
+    return f"{origin}: {message[:1].lower()}{message[1:]}."
