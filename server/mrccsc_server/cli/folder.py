@@ -44,6 +44,8 @@ class DataFolder:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise StartError(f"The data folder {self.path} is in use by {self._holder()}.") from None
+            # Left behind by a server that was killed.
+            (self.path / ADDRESS).unlink(missing_ok=True)
             yield
         finally:
             os.close(lock)

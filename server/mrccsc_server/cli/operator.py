@@ -62,7 +62,7 @@ def users(settings: Settings) -> None:
             return [
                 f"{account.username:<32}  {sessions:>8}  "
                 f"{time.strftime('%Y-%m-%d', time.gmtime(account.created / 1000))}  {escape(account.display_name)}"
-                for account, sessions in await store.accounts.list()
+                for account, sessions in await store.accounts.everyone()
             ]
 
     rows = _run(work())
