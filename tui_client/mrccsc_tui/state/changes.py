@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mrccsc_shared.messages.conversation import GoneReason
+from mrccsc_tui.state.models import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +80,16 @@ class ConversationGone(Change):
 
 @dataclass(frozen=True, slots=True)
 class EntriesAppended(Change):
-    """The tail grew at its end by the seqs ``first … last``. ``live``: they happened just now, not while away."""
+    """The tail grew at its end by the seqs ``first … last``. ``live``: they happened just now, not while away.
+
+    ``entries`` are these as they came; the timeline has messages in their present state.
+    """
 
     conv: int
     first: int
     last: int
     live: bool
+    entries: tuple[Entry, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,7 @@ class EntriesPrepended(Change):
     conv: int
     first: int
     last: int
+    entries: tuple[Entry, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

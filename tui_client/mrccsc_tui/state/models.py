@@ -17,6 +17,9 @@ from mrccsc_shared.messages.presence import Status
 LAST_TEXT = 200
 """Characters of text that :attr:`Conversation.last` may have."""
 
+FEW = 3
+"""Messages on their way that are not worth mentioning while the line is up."""
+
 Phase = Literal["offline", "connecting", "signing_in", "online", "stopped"]
 PendingKind = Literal["send", "edit", "delete", "react"]
 PendingState = Literal["waiting", "sent", "failed"]
@@ -239,7 +242,7 @@ class LinkStatus:
             parts.append("not encrypted")
         if self.reason and self.phase in ("offline", "stopped"):
             parts.append(self.reason.rstrip("."))
-        if self.waiting:
+        if self.waiting > (FEW if self.online else 0):
             parts.append(f"{self.waiting} message{'s' if self.waiting > 1 else ''} waiting")
         return ", ".join(parts)
 

@@ -158,6 +158,10 @@ class Store:
         self.logs[conversation.conv] = Log(conversation.cursor)
         self.conversations[conversation.conv] = conversation
 
+    def hold_at(self, conversation: Conversation, cursor: int) -> None:
+        """Begin a conversation with an empty tail at an older cursor: what follows it is missing so far."""
+        self.hold(replace(conversation, tail_start=cursor + 1, cursor=cursor))
+
     def restart(self, conv: int, head: int) -> None:
         """Hold nothing of a log; its next entry is the one after ``head``."""
         self.logs[conv].restart(head)

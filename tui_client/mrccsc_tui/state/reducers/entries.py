@@ -62,11 +62,8 @@ def history_page(store: Store, frame: Frame, request: Frame) -> Iterator[Change]
         return
     page = [read_entry(wire) for wire in frame["entries"]]
     if request.get("before") is not None:
-        if log.prepend(page):
-            store.sync(conv)
-            yield EntriesPrepended(conv, page[0].seq, page[-1].seq)
-            yield from _strangers(store, page)
-        elif not page and request["before"] == log.tail_start:
+        yield from prepend(store, conv, page)
+        if not page and request["before"] == log.tail_start:
             # The server knows of nothing older, whatever `from` said.
             store.conversations[conv] = replace(store.conversations[conv], start=log.tail_start)
             yield ConversationChanged(conv)
@@ -77,6 +74,14 @@ def history_page(store: Store, frame: Frame, request: Frame) -> Iterator[Change]
     else:
         for seq in log.freshen(page):
             yield MessageChanged(conv, seq)
+
+
+def prepend(store: Store, conv: int, page: list[Entry]) -> Iterator[Change]:
+    """Lengthen the held tail at its beginning, where the page fits there."""
+    if store.logs[conv].prepend(page):
+        store.sync(conv)
+        yield EntriesPrepended(conv, page[0].seq, page[-1].seq, tuple(page))
+        yield from _strangers(store, page)
 
 
 def receive(store: Store, entries: list[Entry], *, live: bool) -> Iterator[Change]:
@@ -105,7 +110,7 @@ def receive(store: Store, entries: list[Entry], *, live: bool) -> Iterator[Chang
     if not joined:
         return
     store.conversations[conv] = replace(conversation, cursor=log.cursor)
-    yield EntriesAppended(conv, joined[0].seq, joined[-1].seq, live)
+    yield EntriesAppended(conv, joined[0].seq, joined[-1].seq, live, tuple(joined))
     for seq in amended:
         yield MessageChanged(conv, seq)
     yield ConversationChanged(conv)

@@ -1,0 +1,153 @@
+"""Reading back, from disk or the server, and closing gaps in what is held."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from mrccsc_shared.limits import MAX_PAGE
+from mrccsc_tui.engine.engine import Engine
+from mrccsc_tui.engine.marks import Marks
+from mrccsc_tui.link.errors import RequestError
+from mrccsc_tui.state.cache import Cache
+from mrccsc_tui.state.changes import Change, Gap, Stale, Stranger, Unsure
+from mrccsc_tui.state.models import Amendment, HistoryPage
+from mrccsc_tui.state.reducers.entries import prepend
+from mrccsc_tui.state.wire import read_entry
+
+ON_THE_WAY = 0.2
+"""Seconds that missing entries get to arrive by themselves."""
+
+RETRY_AFTER = 5.0
+"""Seconds until a gap that could not be closed is tried again."""
+
+FAR = 5_000
+"""Entries that are loaded to reach a place in the held tail."""
+
+ENOUGH_ROWS = 20
+MAX_PAGES = 10
+"""A load goes on until it has gained so many rows, or read so many pages: a log may have long runs without rows."""
+
+
+class History:
+    """Fetches what the store lacks. Each conversation has at most one load of each kind in flight."""
+
+    def __init__(self, engine: Engine, marks: Marks, cache: Cache | None) -> None:
+        self._engine = engine
+        self._marks = marks
+        self._cache = cache
+        self._loading: dict[int, asyncio.Task[None]] = {}
+        self._strangers_asked: set[int] = set()
+        engine.subscribe(self._follow)
+
+    # -- back in time -----------------------------------------------------------------------------------------------
+
+    async def load_older(self, conv: int, count: int) -> bool:
+        """Lengthen the held tail by at least some rows; ``False`` when it is complete."""
+        self._require(conv)
+        loading = self._loading.get(conv)
+        if loading is None:
+            loading = self._loading[conv] = asyncio.create_task(self._load(conv, count))
+            loading.add_done_callback(
+                lambda done: (self._loading.pop(conv, None), done.cancelled() or done.exception())
+            )
+        await asyncio.shield(loading)
+        conversation = self._engine.store.conversations.get(conv)
+        return conversation is not None and conversation.more_before
+
+    async def load_until(self, conv: int, seq: int) -> bool:
+        """Lengthen the held tail until it has ``seq``; ``False`` when that is out of reach."""
+        while True:
+            self._require(conv)
+            conversation = self._engine.store.conversations[conv]
+            if seq < conversation.start or conversation.tail_start - seq > FAR:
+                return False
+            if conversation.tail_start <= seq:
+                return True
+            await self.load_older(conv, MAX_PAGE)
+
+    async def around(self, conv: int, seq: int, count: int) -> HistoryPage:
+        """A page around a seq that is not part of the held tail."""
+        self._require(conv)
+        limit = max(1, min(count, MAX_PAGE))
+        frame = await self._engine.ask({"type": "history.get", "conv": conv, "around": seq, "limit": limit})
+        entries = map(read_entry, frame["entries"])
+        rows = tuple(entry for entry in entries if not isinstance(entry, Amendment))
+        return HistoryPage(conv, rows, frame["head"], frame["more"])
+
+    async def _load(self, conv: int, count: int) -> None:
+        store = self._engine.store
+        gained = len(store.timeline(conv)) + min(count, ENOUGH_ROWS)
+        for _ in range(MAX_PAGES):
+            if not store.conversations[conv].more_before:
+                return
+            await self._load_page(conv, max(1, min(count, MAX_PAGE)))
+            if conv not in store.conversations or len(store.timeline(conv)) >= gained:
+                return
+
+    async def _load_page(self, conv: int, limit: int) -> None:
+        store = self._engine.store
+        before = store.conversations[conv].tail_start
+        page = [] if self._cache is None else self._cache.page(conv, before, limit)
+        if page:
+            self._engine.publish(prepend(store, conv, page))
+        else:
+            await self._engine.ask({"type": "history.get", "conv": conv, "before": before, "limit": limit})
+
+    def _require(self, conv: int) -> None:
+        if conv not in self._engine.store.conversations:
+            raise RequestError("not_found", "You are not in that conversation.")
+
+    # -- what the store lacks ---------------------------------------------------------------------------------------
+
+    def new_session(self) -> None:
+        """Names that were not known then may be known now."""
+        self._strangers_asked.clear()
+
+    def _follow(self, changes: Sequence[Change]) -> None:
+        tasks = self._engine.tasks
+        for change in changes:
+            match change:
+                case Gap(conv=conv):
+                    tasks.start(("gap", conv), self._close_gap(conv))
+                case Stale(conv=conv):
+                    tasks.start(("stale", conv), self._refresh(conv))
+                case Unsure(conv=conv, seq=seq):
+                    tasks.start(("unsure", conv, seq), self._look_again(conv, seq))
+                case Stranger(conv=conv) if conv not in self._strangers_asked:
+                    self._strangers_asked.add(conv)
+                    tasks.start(("members", conv), self.load_members(conv))
+
+    async def _close_gap(self, conv: int) -> None:
+        await self._engine.clock.sleep(ON_THE_WAY)
+        while (after := self._engine.store.gap(conv)) is not None and self._engine.connection is not None:
+            request = {"type": "history.get", "conv": conv, "after": after, "limit": MAX_PAGE}
+            try:
+                page = await self._engine.ask(request)
+            except RequestError as refusal:
+                if not refusal.retryable:
+                    raise
+                page = None
+            if not page or not page["entries"]:
+                await self._engine.clock.sleep(RETRY_AFTER)
+
+    async def _refresh(self, conv: int) -> None:
+        self._marks.tell(conv)
+        await self._engine.ask({"type": "conversation.list", "after": conv - 1, "limit": 1})
+
+    async def _look_again(self, conv: int, seq: int) -> None:
+        await self._engine.ask({"type": "history.get", "conv": conv, "around": seq, "limit": 1})
+
+    async def load_members(self, conv: int) -> None:
+        """Load all members of a group into the store."""
+        conversation = self._engine.store.conversations.get(conv)
+        if conversation is None or conversation.kind != "group":
+            return
+        after, more = None, True
+        while more:
+            request = {"type": "group.members", "conv": conv, "limit": MAX_PAGE}
+            if after is not None:
+                request["after"] = after
+            page = await self._engine.ask(request)
+            after = max((member["user"]["user"] for member in page["members"]), default=after)
+            more = page["more"] and bool(page["members"])

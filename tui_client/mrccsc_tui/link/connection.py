@@ -1,0 +1,225 @@
+"""One connection: requests matched with answers, each with a deadline; signs of life both ways; the end.
+
+Frames are handed on strictly in the order in which they came, answers with the request that they answer, before the
+one who asked hears of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mrccsc_shared import PROTOCOL
+from mrccsc_shared.codec import Malformed, decode_frame, encode
+from mrccsc_shared.errors import CloseCode
+from mrccsc_shared.framing import LineSplitter, LineTooLong
+from mrccsc_shared.limits import HEARTBEAT, MAX_SERVER_LINE, SILENCE
+from mrccsc_tui.link.errors import LineLost, RequestError
+from mrccsc_tui.link.transport import Transport
+from mrccsc_tui.sanitize import line
+
+log = logging.getLogger(__name__)
+
+DEADLINE = 15.0
+"""Seconds until a request without an answer counts as unanswered."""
+
+WELCOME_TIME = 10.0
+"""Seconds until a server must have said who it is."""
+
+MIN_HEARTBEAT = 0.02
+MAX_HEARTBEAT = 600.0
+"""Seconds that a server may ask for; outside of these the protocol's usual heartbeat holds."""
+
+MAX_WAITING = 1_024
+"""Requests whose answers may still come; with more the connection is given up."""
+
+Frame = Mapping[str, Any]
+Receiver = Callable[[Frame, Frame], None]
+"""Takes a frame, and the request that it answers (empty for an event)."""
+
+_FORGET = {CloseCode.REVOKED, CloseCode.LOGGED_OUT}
+
+
+@dataclass(slots=True)
+class _Waiting:
+    request: Frame
+    answer: asyncio.Future[Frame]
+    deadline: asyncio.TimerHandle
+
+
+class Connection:
+    """A line that has just been opened. ``receive`` gets all frames but those that concern the line itself."""
+
+    def __init__(self, transport: Transport, receive: Receiver, *, deadline: float = DEADLINE) -> None:
+        self._transport = transport
+        self._receive = receive
+        self._deadline = deadline
+        self._loop = asyncio.get_running_loop()
+        self._splitter = LineSplitter(MAX_SERVER_LINE)
+        self._lines: deque[bytes] = deque()
+        self._waiting: dict[int, _Waiting] = {}
+        self._next_id = 1
+        self._heartbeat = HEARTBEAT
+        self._sent_at = self._loop.time()
+        self._ended: LineLost | None = None
+        self.welcome: Frame = {}
+
+    @property
+    def alive(self) -> bool:
+        """The line has not ended."""
+        return self._ended is None
+
+    # -- asking -----------------------------------------------------------------------------------------------------
+
+    def ask(self, request: Frame) -> asyncio.Future[Frame]:
+        """Send a request now and give what will be its answer.
+
+        The result fails with :class:`RequestError`: the server's refusal, or ``no_answer``. An answer that comes
+        after the deadline is still received.
+        """
+        answer: asyncio.Future[Frame] = self._loop.create_future()
+        # Whoever asked may have gone; a failure nobody waits for is no accident.
+        answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+        if self._ended is not None or len(self._waiting) >= MAX_WAITING:
+            answer.set_exception(RequestError("offline", "Not connected to the server."))
+            return answer
+        number = self._next_id
+        self._next_id += 1
+        late = self._loop.call_later(self._deadline, self._expire, number)
+        self._waiting[number] = _Waiting(request, answer, late)
+        self._write(encode({"id": number, **request}))
+        return answer
+
+    def tell(self, notice: Frame) -> None:
+        """Send a request that needs no answer."""
+        if self._ended is None:
+            self._write(encode(notice))
+
+    def _write(self, data: bytes) -> None:
+        self._sent_at = self._loop.time()
+        self._transport.write(data)
+
+    def _expire(self, number: int) -> None:
+        answer = self._waiting[number].answer
+        if not answer.done():
+            answer.set_exception(RequestError("no_answer", "The server did not answer in time."))
+
+    # -- listening --------------------------------------------------------------------------------------------------
+
+    async def open(self) -> Frame:
+        """Wait for the server's ``welcome``. Raises :class:`LineLost`, also when it speaks something else."""
+        try:
+            async with asyncio.timeout(WELCOME_TIME):
+                frame = await self._next()
+        except TimeoutError:
+            raise LineLost("The server does not greet. It may want TLS, or not be an MRCCSC server.") from None
+        if frame.get("type") == "closing":
+            raise _lost(frame)
+        if frame.get("type") != "welcome":
+            raise LineLost("The server does not speak as an MRCCSC server does.")
+        if frame["protocol"] != PROTOCOL:
+            raise LineLost("The server speaks another version of the protocol.", final=True)
+        self.welcome = frame
+        if MIN_HEARTBEAT <= frame["heartbeat"] <= MAX_HEARTBEAT:
+            self._heartbeat = frame["heartbeat"]
+        return frame
+
+    async def run(self) -> None:
+        """Receive until the line ends, which is always by raising :class:`LineLost`."""
+        pulse = asyncio.create_task(self._keep_alive())
+        try:
+            while True:
+                frame = await self._next(self._heartbeat * SILENCE)
+                self._take(frame)
+        except LineLost as lost:
+            self.close(lost)
+            raise
+        finally:
+            pulse.cancel()
+            self.close()
+            await asyncio.gather(pulse, return_exceptions=True)
+
+    def close(self, reason: LineLost | None = None) -> None:
+        """End the line. All that waits for an answer hears that it is unknown."""
+        if self._ended is None:
+            self._ended = reason or LineLost("The connection was closed.")
+        self._transport.close()
+        waiting, self._waiting = self._waiting, {}
+        for one in waiting.values():
+            one.deadline.cancel()
+            if not one.answer.done():
+                one.answer.set_exception(RequestError("no_answer", "The connection broke before the answer came."))
+
+    async def _keep_alive(self) -> None:
+        """Say something at least once a heartbeat."""
+        rest = self._heartbeat / 2
+        while True:
+            await asyncio.sleep(rest)
+            if self._loop.time() - self._sent_at >= rest * 0.9:
+                self.tell({"type": "ping"})
+
+    def _take(self, frame: Frame) -> None:
+        match frame["type"]:
+            case "closing":
+                raise _lost(frame)
+            case "ping":
+                return
+        number = frame.get("re")
+        waiting = None if number is None else self._waiting.pop(number, None)
+        if waiting is not None:
+            waiting.deadline.cancel()
+        try:
+            self._receive(frame, {} if waiting is None else waiting.request)
+        except Exception:
+            # A client that cannot take in a frame must not go on as if it had.
+            log.exception("a frame of type %s cannot be taken in", frame["type"])
+            raise LineLost("What the server sent cannot be taken in; the log file says why.") from None
+        if waiting is None:
+            if frame["type"] == "error":
+                log.warning("the server says: %s (%s)", line(frame["message"]), frame["code"])
+        elif not waiting.answer.done():
+            if frame["type"] == "error":
+                waiting.answer.set_exception(RequestError.of(frame))
+            else:
+                waiting.answer.set_result(frame)
+
+    async def _next(self, patience: float | None = None) -> Frame:
+        while True:
+            while self._lines:
+                try:
+                    frame = decode_frame(self._lines.popleft())
+                except Malformed as error:
+                    raise LineLost(f"The server sent what is no good frame. {line(str(error))}") from None
+                if frame is not None:
+                    return frame
+            try:
+                async with asyncio.timeout(patience):
+                    data = await self._transport.read()
+            except TimeoutError:
+                if patience is None:
+                    raise
+                raise LineLost("The server fell silent.") from None
+            except OSError:
+                raise LineLost("The connection broke.") from None
+            if not data:
+                raise LineLost("The server closed the connection.")
+            # A flood of frames must not keep the screen from its turn.
+            await asyncio.sleep(0)
+            try:
+                self._lines.extend(self._splitter.feed(data))
+            except LineTooLong:
+                raise LineLost("The server sent a line that is too long.") from None
+
+
+def _lost(closing: Frame) -> LineLost:
+    after = closing.get("after")
+    return LineLost(
+        line(closing["reason"]),
+        final=not closing["reconnect"],
+        forget=closing["code"] in _FORGET,
+        after=None if after is None else max(0, after) / 1_000,
+    )

@@ -1,0 +1,131 @@
+"""Bytes to and from a server, over TCP or TLS. A TLS line never falls back to plain."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from mrccsc_tui.link.errors import LineLost
+
+DIAL_TIME = 10.0
+"""Seconds until a connection attempt is given up, with its name look-up and TLS handshake."""
+
+CLOSE_TIME = 1.0
+"""Seconds that a line may take to end in good order."""
+
+CHUNK = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server is, and whether the line is to be encrypted. ``ca``: a file of certificates to trust instead."""
+
+    host: str
+    port: int
+    tls: bool = False
+    ca: Path | None = None
+
+    @property
+    def loopback(self) -> bool:
+        """The server is on this machine."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+class Transport(Protocol):
+    """An open line."""
+
+    async def read(self) -> bytes:
+        """What came next; empty at the end. Raises ``OSError`` when the line broke."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Send; nothing happens on a line that has ended."""
+        ...
+
+    def close(self) -> None:
+        """End the line, after what was written as far as it goes without waiting. May be called more than once."""
+        ...
+
+    async def closed(self) -> None:
+        """Wait until a line that was told to close has ended, cutting it after a moment."""
+        ...
+
+
+Dial: TypeAlias = Callable[[Address], Awaitable[Transport]]
+
+
+class StreamTransport:
+    """A line over an asyncio stream."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def read(self) -> bytes:
+        """What came next; empty at the end."""
+        return await self._reader.read(CHUNK)
+
+    def write(self, data: bytes) -> None:
+        """Send."""
+        if not self._writer.transport.is_closing():
+            self._writer.write(data)
+
+    def close(self) -> None:
+        """End the line."""
+        with contextlib.suppress(OSError, RuntimeError):
+            self._writer.close()
+
+    async def closed(self) -> None:
+        """Wait until it has ended."""
+        try:
+            async with asyncio.timeout(CLOSE_TIME):
+                await self._writer.wait_closed()
+        except TimeoutError:
+            self._writer.transport.abort()
+        except OSError:
+            # It ended by breaking, which is an end as well.
+            return
+
+
+async def dial(address: Address) -> Transport:
+    """Connect. Raises :class:`LineLost` with a sentence about what is wrong."""
+    context = tls_context(address) if address.tls else None
+    place = f"{address.host}:{address.port}"
+    try:
+        async with asyncio.timeout(DIAL_TIME):
+            reader, writer = await asyncio.open_connection(
+                address.host, address.port, ssl=context, happy_eyeballs_delay=0.25
+            )
+    except TimeoutError:
+        raise LineLost(f"{place} does not answer.") from None
+    except ssl.SSLCertVerificationError as error:
+        raise LineLost(f"The certificate of {place} is not trusted: {error.verify_message}.") from None
+    except ssl.SSLError:
+        raise LineLost(f"{place} does not speak TLS.") from None
+    except socket.gaierror:
+        raise LineLost(f"The host {address.host} is not known.") from None
+    except ConnectionRefusedError:
+        raise LineLost(f"Nothing listens at {place}.") from None
+    except OSError as error:
+        raise LineLost(f"{place} cannot be reached: {error.strerror or 'the connection broke'}.") from None
+    return StreamTransport(reader, writer)
+
+
+def tls_context(address: Address) -> ssl.SSLContext:
+    """What the server has to prove. Raises :class:`LineLost` when the file of certificates is unusable."""
+    try:
+        context = ssl.create_default_context(cafile=address.ca)
+    except (OSError, ssl.SSLError):
+        raise LineLost(f"{address.ca} holds no usable certificates.", final=True) from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
