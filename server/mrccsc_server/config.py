@@ -122,7 +122,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> S
     config = flags.get("config") or environ.get(f"{PREFIX}CONFIG")
     if config:
         for key, value in _read_file(Path(config).expanduser()).items():
-            values[key.replace("-", "_")] = value
+            values[key.replace("-", "_")] = _underscored(value)
             origins[key.replace("-", "_")] = f"{key} in {config}"
     for field in Settings.model_fields:
         name = f"{PREFIX}{field.upper()}"
@@ -151,6 +151,10 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise StartError(f"Cannot read the configuration file {path}: {error.strerror}.") from None
     except ValueError as error:
         raise StartError(f"The configuration file {path} is not good TOML: {error}") from None
+
+
+def _underscored(value: Any) -> Any:
+    return {key.replace("-", "_"): inner for key, inner in value.items()} if isinstance(value, dict) else value
 
 
 def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:

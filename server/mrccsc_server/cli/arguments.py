@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from mrccsc_server.config import StartError
 from mrccsc_shared import __version__
 
 
 class _Parser(argparse.ArgumentParser):
+    known: ClassVar[set[str]] = set()
+    """The options of all parsers."""
+
+    def add_argument(self, *names: Any, **settings: Any) -> argparse.Action:
+        """As ever, and remember its names."""
+        self.known.update(names)
+        return super().add_argument(*names, **settings)
+
     def error(self, message: str) -> NoReturn:
         """One line instead of a usage page."""
         raise StartError(f"{message} (see mrccsc-server --help)")
@@ -20,10 +28,16 @@ def parse(argv: list[str]) -> dict[str, Any]:
 
     ``--help`` and ``--version`` print and exit with 0.
     """
-    return vars(_build().parse_args(argv))
+    parser = _build()
+    for argument in argv:
+        # Else argparse would take its value for a command, and complain about that.
+        option = argument.partition("=")[0]
+        if option.startswith("--") and option != "--" and option not in parser.known:
+            parser.error(f"there is no option {option}")
+    return vars(parser.parse_args(argv))
 
 
-def _build() -> argparse.ArgumentParser:
+def _build() -> _Parser:
     common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     common.add_argument("--config", metavar="FILE", help="TOML file with these options and a [limits] table")
     common.add_argument("--data-dir", metavar="DIR", help="folder of the database and the lock")
