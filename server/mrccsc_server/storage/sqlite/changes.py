@@ -16,8 +16,8 @@ from mrccsc_shared.text import fold
 
 _ENTRY = (
     "INSERT INTO entry"
-    " (conv, seq, kind, author, at, cid, digest, body, target, subject, said, own, data, mentions, rev)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " (conv, seq, kind, author, at, cid, digest, body, target, subject, data, mentions, rev)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _CONVERSATION_FACTS = (
     "UPDATE conversation SET members = ?, title = ?, title_folded = ?, topic = ?, visibility = ?, writable = ?"
@@ -49,8 +49,7 @@ def store(transaction: Transaction, changes: Changes, reshaped: set[int]) -> Non
     """Write all rows. ``reshaped`` are the conversations whose facts or memberships may have changed."""
     execute_many = transaction.connection.executemany
     bodies = _store_texts(transaction, changes)
-    said = _said(changes)
-    execute_many(_ENTRY, [_entry(row, bodies, said) for row in changes.entries])
+    execute_many(_ENTRY, [_entry(row, bodies) for row in changes.entries])
     execute_many(
         "UPDATE conversation SET head = ?, at = ?, messages = ? WHERE conv = ?",
         [(c.head, c.at, c.messages, c.conv) for c in changes.conversations],
@@ -97,19 +96,7 @@ def _store_texts(transaction: Transaction, changes: Changes) -> dict[Place, int]
     return bodies
 
 
-def _said(changes: Changes) -> dict[Place, int]:
-    """Per new entry how many messages its conversation has up to it."""
-    said: dict[Place, int] = {}
-    counts = {conversation.conv: conversation.messages for conversation in changes.conversations}
-    for row in reversed(changes.entries):
-        said[row.conv, row.seq] = counts[row.conv]
-        if row.nth is not None:
-            counts[row.conv] = row.nth - 1
-    return said
-
-
-def _entry(row: EntryRow, bodies: dict[Place, int], said: dict[Place, int]) -> tuple[object, ...]:
-    place = row.conv, row.seq
+def _entry(row: EntryRow, bodies: dict[Place, int]) -> tuple[object, ...]:
     return (
         row.conv,
         row.seq,
@@ -118,11 +105,9 @@ def _entry(row: EntryRow, bodies: dict[Place, int], said: dict[Place, int]) -> t
         row.at,
         rows.pack_cid(row.cid),
         row.digest,
-        bodies.get(place),
+        bodies.get((row.conv, row.seq)),
         row.target,
         row.subject,
-        said[place],
-        row.own,
         json.dumps(row.data) if row.data else None,
         json.dumps(row.mentions) if row.mentions else None,
         row.seq if row.kind == "message" else None,

@@ -31,7 +31,9 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         connection.execute("PRAGMA foreign_keys = ON")
         # Copies of pages for a rollback stay in memory: they hold texts, and a file of them would outlive those.
         connection.execute("PRAGMA temp_store = MEMORY")
-        connection.execute("PRAGMA cache_size = -16384")
+        # Rarer checkpoints write a page that changes often once for many commits.
+        connection.execute("PRAGMA wal_autocheckpoint = 8192")
+        connection.execute(f"PRAGMA cache_size = -{16_384 if read_only else 65_536}")
         if read_only:
             # Not mode=ro: that cannot recover a log that a crash left behind.
             connection.execute("PRAGMA query_only = ON")

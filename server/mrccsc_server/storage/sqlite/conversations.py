@@ -7,6 +7,7 @@ from collections.abc import Collection
 from uuid import uuid4
 
 from mrccsc_server.domain.permissions import first_readable
+from mrccsc_server.domain.state import ConversationState, Membership
 from mrccsc_server.ports import ReadMark
 from mrccsc_server.storage import rows
 from mrccsc_server.storage.sqlite import views
@@ -184,7 +185,7 @@ def _insert(
     ).lastrowid
     assert conv is not None
     connection.execute(
-        "INSERT INTO entry (conv, seq, kind, author, at, cid, digest, said) VALUES (?, 1, 'create', ?, ?, ?, ?, 0)",
+        "INSERT INTO entry (conv, seq, kind, author, at, cid, digest) VALUES (?, 1, 'create', ?, ?, ?, ?)",
         (conv, creator, transaction.now, cid, digest),
     )
     connection.executemany(
@@ -205,8 +206,7 @@ def _mark_read(transaction: Transaction, conv: int, user: int, seq: int, unread:
         if mine.unread_from is not None and seq >= mine.unread_from:
             mine.unread_from = None
         if seq > mine.read:
-            mine.read = seq
-            mine.read_messages, mine.read_own = _counts_at(connection, conv, user, seq)
+            _move_mark(connection, state, mine, seq)
     changed = (mine.read, mine.unread_from) != before
     if changed:
         connection.execute(
@@ -221,15 +221,30 @@ def _mark_read(transaction: Transaction, conv: int, user: int, seq: int, unread:
     return ReadMark(conv, user, mine.read, mine.unread_from, changed, peer)
 
 
-def _counts_at(connection: sqlite3.Connection, conv: int, user: int, seq: int) -> tuple[int, int]:
-    """How many messages had been said up to ``seq``, and how many of them by ``user``."""
-    said = one(connection, "SELECT said FROM entry WHERE conv = ? AND seq = ?", conv, seq)
-    own = one(
+def _move_mark(connection: sqlite3.Connection, state: ConversationState, mine: Membership, seq: int) -> None:
+    """Move the mark on to ``seq`` with the counts that belong to it.
+
+    They are those of the old mark plus what lies between, or those of the head minus what lies above: so each entry
+    is counted at most once for each member, ever.
+    """
+    if state.head - seq <= seq - mine.read:
+        messages, own = _count(connection, state.conv, mine.user, seq, state.head)
+        mine.read_messages, mine.read_own = state.messages - messages, mine.sent - own
+    else:
+        messages, own = _count(connection, state.conv, mine.user, mine.read, seq)
+        mine.read_messages, mine.read_own = mine.read_messages + messages, mine.read_own + own
+    mine.read = seq
+
+
+def _count(connection: sqlite3.Connection, conv: int, user: int, after: int, upto: int) -> tuple[int, int]:
+    """How many messages there are with after < seq ≤ upto, and how many of them by ``user``."""
+    row = one(
         connection,
-        "SELECT own FROM entry WHERE conv = ? AND author = ? AND own IS NOT NULL AND seq <= ?"
-        " ORDER BY seq DESC LIMIT 1",
-        conv,
+        "SELECT COUNT(*), COALESCE(SUM(author = ?), 0) FROM entry"
+        " WHERE conv = ? AND seq > ? AND seq <= ? AND kind = 'message'",
         user,
-        seq,
+        conv,
+        after,
+        upto,
     )
-    return said[0] if said else 0, own[0] if own else 0
+    return (row[0], row[1]) if row else (0, 0)

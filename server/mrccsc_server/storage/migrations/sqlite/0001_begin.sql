@@ -91,8 +91,8 @@ CREATE TABLE body (
     text TEXT NOT NULL
 ) STRICT;
 
--- body: the present text; of an edited message that of its latest edit. said: the messages with a seq up to this one.
--- own: the running number of a message among its author's here. From rev on: what later entries change of a message.
+-- body: the present text; of an edited message that of its latest edit. From rev on: what later entries change of a
+-- message.
 -- No foreign keys: this is the hot path, and its rows come from facts that were read in the same transaction.
 CREATE TABLE entry (
     conv INTEGER NOT NULL,
@@ -105,8 +105,6 @@ CREATE TABLE entry (
     body INTEGER,
     target INTEGER,
     subject INTEGER,
-    said INTEGER NOT NULL,
-    own INTEGER,
     data TEXT,
     mentions TEXT,
     rev INTEGER,
@@ -117,7 +115,6 @@ CREATE TABLE entry (
     PRIMARY KEY (conv, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX entry_cid ON entry (conv, author, cid);
-CREATE INDEX entry_own ON entry (conv, author, seq) WHERE own IS NOT NULL;
 
 CREATE TABLE reaction (
     conv INTEGER NOT NULL,
