@@ -1,1 +1,24 @@
+"""The command ``mrccsc-tui``."""
 
+from __future__ import annotations
+
+import sys
+
+_EXTRA = {"platformdirs", "rich", "textual"}
+
+
+def main() -> int:
+    """Run the command with the process's arguments. The result is its exit code."""
+    try:
+        from mrccsc_tui.cli import run  # noqa: PLC0415  # only here can what is missing be named
+
+        return run(sys.argv[1:])
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        print(f"mrccsc-tui: {error.name} is missing: pip install 'mrccsc[tui]'", file=sys.stderr)  # noqa: T201
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

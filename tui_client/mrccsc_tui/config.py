@@ -61,6 +61,8 @@ class Profile:
     ca: Path | None = None
     username: str | None = None
     password_command: str | None = None
+    local: bool = False
+    """The server is the one that ``--local`` starts: it is the same on whatever port it runs."""
 
 
 _PROFILE_KEYS: dict[str, type] = {
@@ -99,6 +101,10 @@ class Config:
     def names(self) -> tuple[str, ...]:
         """The profiles that the file describes."""
         return tuple(self.top.get("profiles", {}))
+
+    def places(self, name: str) -> bool:
+        """The file says where the profile's server is."""
+        return not self._table(name).keys().isdisjoint({"host", "port", "tls"})
 
     def profile(self, name: str, **given: Any) -> Profile:
         """A profile; what is ``given`` (and not ``None``) goes over the file. Raises :class:`ConfigError`."""

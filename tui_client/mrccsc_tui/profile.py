@@ -58,7 +58,12 @@ def forget_session(name: str) -> None:
 
 
 def fits(session: Session, profile: Profile) -> bool:
-    """The token may be shown to the profile's server: host, port and TLS are those it was given for."""
+    """The token may be shown to the profile's server: host, port and TLS are those it was given for.
+
+    The server that ``--local`` runs on this machine stays the same on another port.
+    """
+    if profile.local:
+        return session.host == profile.host and not session.tls
     return (session.host, session.port, session.tls) == (profile.host, profile.port, profile.tls)
 
 

@@ -225,7 +225,7 @@ class Life:
 
     def _become(self, user: int) -> None:
         """Know and say what this account knew and had to say when it was here last; forget any other's."""
-        owner = f"{self.profile.host}:{self.profile.port}:{user}"
+        owner = f"local:{user}" if self.profile.local else f"{self.profile.host}:{self.profile.port}:{user}"
         self.store.clear()
         if self._notes.get("owner") != owner:
             self._notes.clear("")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from mrccsc_shared.limits import MAX_PAGE
 from mrccsc_tui.client.life import Life
-from mrccsc_tui.state.models import Conversation, HistoryPage, Message, SearchPage
+from mrccsc_tui.state.models import Conversation, Entry, HistoryPage, Message, SearchPage
 from mrccsc_tui.state.wire import read_entry
 
 
@@ -34,6 +35,11 @@ class Reading(Life):
     async def load_around(self, conv: int, seq: int, count: int = 60) -> HistoryPage:
         """What stands around a seq, as a page that is not part of the held tail."""
         return await self._history.around(conv, seq, count)
+
+    async def load_after(self, conv: int, seq: int) -> tuple[Entry, ...]:
+        """The entries that follow a seq, as many as fit a page, whatever is held; empty at the head."""
+        request = {"type": "history.get", "conv": conv, "after": seq, "limit": MAX_PAGE}
+        return tuple(map(read_entry, (await self._engine.ask(request))["entries"]))
 
     async def search(
         self, query: str, conv: int | None = None, by: int | None = None, cursor: str | None = None

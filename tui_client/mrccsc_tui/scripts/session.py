@@ -1,0 +1,110 @@
+"""A client for a script: signed in, or a clear reason why not."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from mrccsc_tui.cli import INTERRUPTED, MISUSED, OK, REFUSED, UNREACHABLE
+from mrccsc_tui.client import ChatClient, RequestError
+from mrccsc_tui.config import ConfigError, Profile, password_from
+from mrccsc_tui.sanitize import line
+from mrccsc_tui.state.models import Conversation
+
+SIGN_IN_TIME = 30.0
+"""Seconds until a server counts as unreachable."""
+
+
+class Unreachable(Exception):
+    """The server cannot be reached, or did not answer in time."""
+
+
+def run_script(work: Awaitable[None]) -> int:
+    """Run a script to its end. The result is its exit code; what went wrong is one line on standard error."""
+
+    async def main() -> None:
+        await work
+
+    try:
+        asyncio.run(main())
+    except RequestError as error:
+        code = UNREACHABLE if error.retryable or error.code in {"offline", "no_answer"} else REFUSED
+        return _fail(code, str(error))
+    except Unreachable as error:
+        return _fail(UNREACHABLE, str(error))
+    except ConfigError as error:
+        return _fail(MISUSED, str(error))
+    except BrokenPipeError:
+        # Whoever read the output has had enough.
+        sys.stderr.close()
+        return OK
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return OK
+
+
+def _fail(code: int, message: str) -> int:
+    print(f"mrccsc-tui: {line(message)}", file=sys.stderr)  # noqa: T201
+    return code
+
+
+@asynccontextmanager
+async def signed_in(profile: Profile, patience: float = SIGN_IN_TIME) -> AsyncIterator[ChatClient]:
+    """A client that is online and has all its lists."""
+    client = ChatClient(profile, keep=False)
+    try:
+        await client.start()
+        if not client.has_token:
+            if not (profile.username and profile.password_command):
+                raise ConfigError(
+                    f"The profile {profile.name} is not signed in. "
+                    f"Open the client once (mrccsc-tui --profile {profile.name}), or configure a password-command."
+                )
+            password = await asyncio.to_thread(password_from, profile.password_command)
+            await client.login(profile.username, password)
+        ready = await until(
+            client,
+            lambda: client.status.phase == "stopped" or (client.status.online and client.store.listing is None),
+            patience,
+        )
+        if client.status.phase == "stopped":
+            raise RequestError("unauthenticated", client.status.reason or "Not signed in.")
+        if not ready:
+            raise Unreachable(client.status.reason or "The server does not answer.")
+        yield client
+    finally:
+        await client.stop()
+
+
+async def until(client: ChatClient, condition: Callable[[], bool], seconds: float | None) -> bool:
+    """Wait until something is true of the client; ``False`` when that took too long."""
+    changed = asyncio.Event()
+    unsubscribe = client.subscribe(lambda _: changed.set())
+    try:
+        async with asyncio.timeout(seconds):
+            while not condition():
+                changed.clear()
+                await changed.wait()
+    except TimeoutError:
+        return False
+    finally:
+        unsubscribe()
+    return True
+
+
+async def conversation_of(client: ChatClient, target: str, *, open_direct: bool = False) -> Conversation:
+    """The one conversation that a person means. With ``open_direct`` a friend's is made when there is none yet."""
+    found = client.find(target)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        numbers = ", ".join(str(one.conv) for one in found)
+        raise RequestError("invalid", f"Several conversations are called that; name one by its number: {numbers}")
+    if open_direct and target.startswith("@"):
+        for contact in client.store.contacts.values():
+            if contact.relation == "friend" and contact.person.username == target[1:].lower():
+                return await client.open_direct(contact.person.user)
+        raise RequestError("not_found", "You have no friend of that name.")
+    raise RequestError("not_found", "You are in no conversation of that name; give @user, #title or its number.")
