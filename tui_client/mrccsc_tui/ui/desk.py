@@ -77,6 +77,9 @@ class Desk(Protocol):
     async def fill(self, title: str, fields: Sequence[Field], submit: str) -> dict[str, str] | None:
         """Let the person fill in fields; ``None`` when cancelled."""
 
+    def copy(self, text: str) -> None:
+        """Put text on the clipboard of the terminal."""
+
     def quit(self) -> None:
         """End the program."""
 

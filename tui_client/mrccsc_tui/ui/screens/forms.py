@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.message import Message as Event
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
@@ -41,6 +42,18 @@ class Choice(Static, can_focus=True):
     """
     BINDINGS = bindings(CHOICES)
 
+    @dataclass
+    class Changed(Event):
+        """Another word was taken."""
+
+        choice: Choice
+        value: str
+
+        @property
+        def control(self) -> Choice:
+            """The widget, for ``@on`` with a selector."""
+            return self.choice
+
     def __init__(self, choices: Sequence[str], value: str, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, markup=False)
         self._choices = list(choices)
@@ -58,6 +71,7 @@ class Choice(Static, can_focus=True):
         """Take the next word."""
         self.value = self._choices[(self._choices.index(self.value) + step) % len(self._choices)]
         self._say()
+        self.post_message(self.Changed(self, self.value))
 
     def _say(self) -> None:
         self.update(f"{self.value}   (space changes it)")

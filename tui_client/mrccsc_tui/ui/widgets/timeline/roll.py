@@ -54,6 +54,8 @@ class Roll:
         Returns the ordinals before the old ``tail`` whose rows look different now; what stands from there on may too.
         ``None``: no ordinal from before is valid, the roll began anew.
         """
+        if self._live:
+            self._rows = self.scene.store.timeline(self.scene.conv)
         shifted = self._prepended()
         if shifted is None:
             self.reset()

@@ -221,13 +221,15 @@ class Timeline(ScrollView, can_focus=True):
             self.select_row(key)
         return True
 
-    def top_seq(self) -> int | None:
-        """The seq of the first row in view."""
+    def bottom_seq(self) -> int | None:
+        """The seq of the last entry in view."""
         roll = self._roll
         if roll is None or not len(roll):
             return None
-        item = roll.item(roll.ledger.place(self.scroll_offset.y).ordinal)
-        return None if isinstance(item, Pending) else item.seq
+        ordinal = roll.ledger.place(self.scroll_offset.y + self._viewport.height - 1).ordinal
+        ordinal = min(ordinal, roll.tail - 1)
+        item = roll.item(ordinal) if ordinal >= roll.ledger.first else None
+        return None if item is None or isinstance(item, Pending) else item.seq
 
     # -- the selected message ---------------------------------------------------------------------------------------
 

@@ -1,0 +1,173 @@
+"""From keys and rows to acts: what each key of a panel does to what is under the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from mrccsc_tui.state.models import Message, Pending
+from mrccsc_tui.ui.acts import groups, messages, people
+from mrccsc_tui.ui.commands.table import BY_NAME
+from mrccsc_tui.ui.desk import Complaint, Desk, open_group
+from mrccsc_tui.ui.screens.picker import Option, Picker
+from mrccsc_tui.ui.widgets.sidebar import ConvKey, PersonKey
+from mrccsc_tui.ui.words import badge, contacts, ordered, sign
+
+
+def user_of(key: Hashable) -> int | None:
+    """The user of a row."""
+    return key.user if isinstance(key, PersonKey) else None
+
+
+async def command(desk: Desk, name: str, words: str = "") -> None:
+    """Carry out a slash command."""
+    await BY_NAME[name].handler(desk, words)
+
+
+async def open_row(desk: Desk, key: Hashable) -> None:
+    """Enter on the left panel."""
+    if isinstance(key, ConvKey):
+        desk.open_conversation(key.conv)
+    elif isinstance(key, PersonKey):
+        contact = desk.client.store.contacts.get(key.user)
+        relation = contact.relation if contact is not None else "none"
+        if relation == "incoming":
+            await people.answer(desk, key.user)
+        elif relation == "outgoing":
+            raise Complaint("You have asked; the answer is still to come. d takes the request back.")
+        elif relation == "blocked":
+            raise Complaint("You have blocked them. b lifts that.")
+        else:
+            await people.write_to(desk, key.user)
+
+
+async def sidebar(desk: Desk, what: str, user: int | None, conv: int | None) -> None:
+    """A key on the left panel."""
+    group = conv if user is None else None
+    match what:
+        case "add":
+            await people.ask_whom_to_add(desk)
+        case "create":
+            await groups.ask_to_create(desk)
+        case "find":
+            await groups.ask_which_to_join(desk)
+        case "accept":
+            await people.accept(desk, _relation(desk, user, "incoming", "There is no request here to accept."))
+        case "decline":
+            await people.decline(desk, _somebody(user))
+        case "block":
+            await people.toggle_block(desk, _somebody(user))
+        case "remove" if group is not None:
+            await groups.leave(desk, group)
+        case "remove":
+            await people.remove(desk, _somebody(user))
+        case "mute" if conv is not None:
+            await groups.mute(desk, conv)
+        case "mute":
+            raise Complaint("There is no conversation here to mute.")
+        case "invite":
+            await groups.ask_whom_to_invite(desk, _some_group(group))
+        case "settings":
+            await groups.ask_for_settings(desk, _some_group(group))
+
+
+async def member(desk: Desk, what: str, user: int | None) -> None:
+    """A key on the right panel."""
+    conv = open_group(desk).conv
+    match what:
+        case "invite":
+            await groups.ask_whom_to_invite(desk, conv)
+        case "unban":
+            await groups.ask_whom_to_unban(desk, conv)
+        case "settings":
+            await groups.ask_for_settings(desk, conv)
+        case "message":
+            await people.write_to(desk, _somebody(user))
+        case "add":
+            await people.add(desk, desk.client.store.person(_somebody(user)).username)
+        case "role":
+            await groups.ask_for_role(desk, conv, _somebody(user))
+        case "kick":
+            await groups.kick(desk, conv, _somebody(user))
+        case "ban":
+            await groups.ban(desk, conv, _somebody(user))
+
+
+async def message(desk: Desk, what: str, item: Message | Pending) -> None:
+    """A key on the selected message."""
+    match what:
+        case "copy":
+            desk.copy(item.text)
+        case "quote":
+            messages.quote(desk, item)
+        case "open":
+            messages.open_link(item)
+        case "retry" | "discard":
+            failed = messages.failed_about(desk, item)
+            if not failed:
+                raise Complaint("Nothing has failed about this message.")
+            (messages.retry if what == "retry" else messages.discard)(desk, failed[-1])
+        case _ if isinstance(item, Pending):
+            raise Complaint("That message is not sent yet.")
+        case "reply":
+            desk.begin_reply(item)
+        case "edit":
+            messages.begin_edit(desk, item)
+        case "delete":
+            await messages.delete(desk, item)
+        case "react":
+            await messages.ask_for_reaction(desk, item)
+        case "thumb":
+            messages.react(desk, item, "thumbs_up")
+        case "unread":
+            desk.mark_unread(item)
+        case "origin":
+            if item.reply_to is None:
+                raise Complaint("That message answers none.")
+            desk.open_conversation(item.conv, seq=item.reply_to)
+
+
+async def switch(desk: Desk) -> None:
+    """Go to a conversation by a part of its name, or by its number."""
+    store = desk.client.store
+    options = []
+    for conversation in ordered(store):
+        mark, style = sign(conversation, store, desk.glyphs)
+        unread, unread_style = badge(conversation)
+        name = store.person(conversation.peer).username if conversation.peer is not None else ""
+        facts = ((f"{mark} ", style), (f"{unread:>4} ", unread_style))
+        line = (*facts, (conversation.title, "strong"), (f"  {name}", "dim"))
+        options.append(Option(str(conversation.conv), f"{conversation.title} {name}", (line,)))
+    held = {conversation.peer for conversation in store.conversations.values()}
+    options += [
+        people.person_option(desk, contact.person)._replace(key=f"@{contact.person.user}")
+        for contact in contacts(store, "friend")
+        if contact.person.user not in held
+    ]
+    choice = await desk.pick(
+        Picker("Go to", "name or number", options=options, numbered=True, empty="nothing has that name")
+    )
+    if choice is None:
+        return
+    if choice.startswith("@"):
+        await people.write_to(desk, int(choice[1:]))
+    else:
+        desk.open_conversation(int(choice))
+
+
+def _somebody(user: int | None) -> int:
+    if user is None:
+        raise Complaint("Choose somebody first.")
+    return user
+
+
+def _some_group(conv: int | None) -> int:
+    if conv is None:
+        raise Complaint("Choose a group first.")
+    return conv
+
+
+def _relation(desk: Desk, user: int | None, relation: str, complaint: str) -> int:
+    contact = desk.client.store.contacts.get(user) if user is not None else None
+    if contact is None or contact.relation != relation:
+        raise Complaint(complaint)
+    return contact.person.user

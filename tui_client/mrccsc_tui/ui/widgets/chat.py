@@ -1,0 +1,323 @@
+"""The middle of the main screen: one conversation, from its title to the composer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message as Event
+
+from mrccsc_shared.limits import MAX_TEXT
+from mrccsc_tui.client import ChatClient
+from mrccsc_tui.state.models import Conversation, Message
+from mrccsc_tui.ui.bridge import LogDigest
+from mrccsc_tui.ui.commands.completion import complete
+from mrccsc_tui.ui.emoji import with_emoji
+from mrccsc_tui.ui.glyphs import Glyphs
+from mrccsc_tui.ui.widgets.composer import Composer
+from mrccsc_tui.ui.widgets.line import TextLine
+from mrccsc_tui.ui.widgets.rows import Piece
+from mrccsc_tui.ui.widgets.timeline import Roll, Scene, Timeline
+from mrccsc_tui.ui.widgets.timeline.wrap import clip
+from mrccsc_tui.ui.widgets.typing import TypingLine
+from mrccsc_tui.ui.widgets.welcome import Welcome
+from mrccsc_tui.ui.words import count, has_unread, presence_words, sign, status_of
+
+SPACIOUS_FROM = 24
+"""Lines of the terminal from which authors are kept apart by a blank line."""
+
+
+@dataclass(frozen=True)
+class Mode:
+    """What the composer does besides saying something new: it answers or edits ``message``."""
+
+    kind: str
+    message: Message
+    draft: str = ""
+    """What was being typed when an edit began."""
+
+
+class ChatPanel(Vertical):
+    """One conversation. It keeps the read mark and the "new since" line while the person can see it."""
+
+    DEFAULT_CSS = """
+    ChatPanel { width: 1fr; background: $background; }
+    ChatPanel > #title { background: $panel; }
+    ChatPanel > #mode { display: none; }
+    ChatPanel.-mode > #mode { display: block; }
+    ChatPanel > Timeline { display: none; height: 1fr; }
+    ChatPanel.-open > Timeline { display: block; }
+    ChatPanel.-open > Welcome { display: none; }
+    """
+
+    class OlderWanted(Event):
+        """There is older history and it is near to being seen."""
+
+    def __init__(self, client: ChatClient, glyphs: Glyphs, zone: tzinfo | None, themes: Sequence[str]) -> None:
+        super().__init__(id="chat")
+        self._client = client
+        self._glyphs = glyphs
+        self._zone = zone
+        self._themes = themes
+        self.conv: int | None = None
+        self.mode: Mode | None = None
+        self.attentive = False
+        """The person can see this: the terminal has the focus and nothing covers the conversation."""
+        self._seen = 0
+        self._kept_unread = False
+
+    def compose(self) -> ComposeResult:
+        """From the title to the composer."""
+        yield TextLine(id="title")
+        yield Welcome()
+        yield Timeline(id="timeline")
+        yield TypingLine(self._client.store, self._glyphs)
+        yield TextLine(id="mode")
+        yield Composer(self._complete)
+
+    @property
+    def timeline(self) -> Timeline:
+        """The messages."""
+        return self.query_one(Timeline)
+
+    @property
+    def composer(self) -> Composer:
+        """Where one types."""
+        return self.query_one(Composer)
+
+    @property
+    def conversation(self) -> Conversation | None:
+        """What is open, as it is now."""
+        return None if self.conv is None else self._client.store.conversations.get(self.conv)
+
+    # -- opening ----------------------------------------------------------------------------------------------------
+
+    def open(self, conv: int | None) -> None:
+        """Show a conversation at its first unread message, or at the newest; ``None`` shows the way in."""
+        self.leave_mode()
+        self.conv = conv
+        self._kept_unread = False
+        conversation = self.conversation
+        self.set_class(conversation is not None, "-open")
+        self.query_one(TypingLine).open(conv)
+        if conversation is None:
+            self.conv = None
+            self.timeline.show(None)
+            self.composer.put("")
+            self.refresh_facts()
+            return
+        unread = has_unread(conversation)
+        self._seen = conversation.unread_from - 1 if conversation.unread_from is not None else conversation.read
+        scene = Scene(
+            self._client.store,
+            conversation.conv,
+            zone=self._zone,
+            glyphs=self._glyphs,
+            spacious=self.app.size.height >= SPACIOUS_FROM,
+        )
+        roll = Roll(scene)
+        scene.divider = self._first_new() if unread else None
+        self.timeline.show(roll, at=scene.divider)
+        self.composer.put(self._client.draft(conversation.conv))
+        self.refresh_facts()
+        self.mark_seen()
+
+    def take(self, digest: LogDigest | None, *, names: bool) -> None:
+        """Show what happened here."""
+        conversation = self.conversation
+        if self.conv is not None and conversation is None:
+            self.open(None)
+            return
+        if digest is not None or names:
+            looks = names or (digest is not None and not digest.grown and not digest.changed)
+            changed = digest.changed if digest is not None else ()
+            self.timeline.take_in(changed, restart=digest is not None and digest.restarted, repaint=looks)
+            self.query_one(TypingLine).heard(digest)
+            self.mark_seen()
+            self._move_divider()
+        self.refresh_facts()
+
+    def refresh_facts(self) -> None:
+        """The title line, the way in, the composer's invitation."""
+        store = self._client.store
+        conversation = self.conversation
+        if conversation is None:
+            me = store.me
+            self.query_one("#title", TextLine).show([(me.display_name if me is not None else "", "strong")])
+            self.query_one(Welcome).refresh_words(store)
+            self.composer.placeholder = "/help shows what you can do"
+            return
+        self.query_one("#title", TextLine).show(self._title(conversation))
+        self.composer.placeholder = f"Message {clip(conversation.title, 30)}"
+
+    def select(self, seq: int) -> bool:
+        """Put a message into view and select it; whether it is held."""
+        return self.timeline.bring(seq, select=True)
+
+    # -- reading ----------------------------------------------------------------------------------------------------
+
+    def mark_seen(self) -> None:
+        """Set the read mark as far as the person can see, once they can."""
+        conversation = self.conversation
+        if conversation is None or not self.attentive:
+            return
+        seen = conversation.cursor if self.timeline.following else self.timeline.bottom_seq() or 0
+        self._seen = max(self._seen, seen)
+        if (
+            not self._kept_unread
+            and has_unread(conversation)
+            and seen > min(conversation.read, (conversation.unread_from or seen + 1) - 1)
+        ):
+            self._client.mark_read(conversation.conv, seen)
+
+    def keep_unread(self, message: Message) -> None:
+        """Show everything from ``message`` on as unread, until the conversation is opened again."""
+        self._client.mark_read(message.conv, message.seq, unread=True)
+        self._kept_unread = True
+        self.timeline.move_divider(message.seq)
+
+    def first_unread(self) -> None:
+        """Go to the "new since" line."""
+        roll = self.timeline.roll
+        if roll is not None and roll.scene.divider is not None:
+            ordinal = roll.at_index(roll.index(roll.scene.divider))
+            if ordinal < roll.ledger.end:
+                self.timeline.bring(roll.key(ordinal))
+
+    def _first_new(self) -> int | None:
+        """The seq of the first message by others that was not seen."""
+        me = self._client.store.me
+        rows = self._client.store.timeline(self.conv) if self.conv is not None else ()
+        start = self._client.store.index(self.conv, self._seen + 1) if self.conv is not None else 0
+        for place in range(start, len(rows)):
+            row = rows[place]
+            if isinstance(row, Message) and (me is None or row.by != me.user):
+                return row.seq
+        return None
+
+    def _move_divider(self) -> None:
+        roll = self.timeline.roll
+        if roll is None or self._kept_unread:
+            return
+        divider = roll.scene.divider
+        if (divider is None or divider <= self._seen) and (new := self._first_new()) is not None:
+            self.timeline.move_divider(new)
+
+    # -- typing and sending -----------------------------------------------------------------------------------------
+
+    def say(self, text: str) -> None:
+        """Send a text, or what the mode makes of it. Raises what the client raises; the text stays then."""
+        conversation = self.conversation
+        if conversation is None:
+            return
+        mode, typed = self.mode, text
+        text = with_emoji(text)
+        if mode is not None and mode.kind == "edit":
+            self._client.edit(mode.message.conv, mode.message.seq, text)
+        else:
+            self._client.send(conversation.conv, text, mode.message.seq if mode is not None else None)
+        self.accept_text(typed)
+        self.mode = None
+        self._show_mode()
+        if mode is None or mode.kind != "edit":
+            self.timeline.newest()
+        elif mode.draft:
+            self.composer.put(mode.draft)
+
+    def accept_text(self, text: str) -> None:
+        """What was typed has been taken: the composer is empty again, and Ctrl+↑ brings it back."""
+        self.composer.keep(text)
+        self.composer.put("")
+        if self.conv is not None and (self.mode is None or self.mode.kind != "edit"):
+            self._client.set_draft(self.conv, "")
+
+    def begin(self, kind: str, message: Message, text: str | None = None) -> None:
+        """Answer or edit a message."""
+        self.leave_mode()
+        if kind == "edit":
+            self.mode = Mode(kind, message, self.composer.text)
+            shown = message.text if text is None else text
+            self.composer.put(f"/{shown}" if shown.startswith("/") else shown)
+        else:
+            self.mode = Mode(kind, message)
+        self._show_mode()
+        self.composer.focus()
+
+    def leave_mode(self) -> bool:
+        """Answer or edit no more; whether there was anything to leave. Nothing typed is lost."""
+        mode, self.mode = self.mode, None
+        if mode is not None and mode.kind == "edit":
+            self.composer.keep(self.composer.text)
+            self.composer.put(mode.draft)
+        self._show_mode()
+        return mode is not None
+
+    @on(Composer.Typed)
+    def keep_draft(self) -> None:
+        """Every key goes to the draft, and tells the others that one is typing."""
+        text = self.composer.text
+        conversation = self.conversation
+        if conversation is None or (self.mode is not None and self.mode.kind == "edit"):
+            return
+        self._client.set_draft(conversation.conv, text)
+        if text.strip() and (not text.startswith("/") or text.startswith("//")):
+            self._client.typing(conversation.conv)
+        self._warn_of_length(text)
+
+    @on(Timeline.OlderWanted)
+    def want_older(self) -> None:
+        """Near the beginning of what is held."""
+        if self.conversation is not None and self.conversation.more_before:
+            self.post_message(self.OlderWanted())
+
+    @on(Timeline.Followed)
+    def tell_following(self, event: Timeline.Followed) -> None:
+        """Whether newer messages are out of view."""
+        self.query_one(TypingLine).show_scrolled(not event.following and self.timeline.roll is not None)
+        self.mark_seen()
+
+    def _warn_of_length(self, text: str) -> None:
+        size = len(text.encode()) if len(text) * 4 > MAX_TEXT * 3 else 0
+        self.query_one(TypingLine).warn(f"{size} of {MAX_TEXT} bytes" if size > MAX_TEXT * 3 // 4 else "")
+
+    def _show_mode(self) -> None:
+        mode = self.mode
+        self.set_class(mode is not None, "-mode")
+        self.composer.set_class(mode is not None, "-reply")
+        if mode is None:
+            return
+        store = self._client.store
+        whom = "yourself" if store.me is not None and store.me.user == mode.message.by else ""
+        whom = whom or store.person(mode.message.by).display_name
+        what = "Editing" if mode.kind == "edit" else f"Answering {whom}"
+        self.query_one("#mode", TextLine).show(
+            [(what, "accent"), ("  Esc ", "key"), ("cancels  ", "dim"), (clip(mode.message.text, 200), "dim")]
+        )
+
+    def _title(self, conversation: Conversation) -> list[Piece]:
+        store = self._client.store
+        mark, style = sign(conversation, store, self._glyphs)
+        pieces: list[Piece] = [(f"{mark} ", style), (conversation.title, "strong")]
+        facts: list[str] = []
+        if conversation.peer is not None:
+            presence = store.presence(conversation.peer)
+            facts = [f"@{store.person(conversation.peer).username}", presence_words(presence)]
+            if status_of(presence) == "" and conversation.peer not in store.contacts:
+                facts[-1] = "not a friend: read only"
+        else:
+            if conversation.members is not None:
+                facts.append(count(conversation.members, "member"))
+            facts.append(conversation.visibility or "")
+        if conversation.muted:
+            facts.append("muted")
+        pieces.append((f"  {f' {self._glyphs.dot} '.join(fact for fact in facts if fact)}", "dim"))
+        if conversation.topic:
+            pieces.append((f"  {conversation.topic}", "text"))
+        return pieces
+
+    def _complete(self, line: str, word: str) -> list[str]:
+        return complete(self._client.store, self.conv, line, word, self._themes)

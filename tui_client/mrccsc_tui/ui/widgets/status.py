@@ -1,0 +1,72 @@
+"""The two lines at the bottom: how the connection stands, in words, and which keys work where one is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from textual.timer import Timer
+
+from mrccsc_tui.client import ChatClient
+from mrccsc_tui.ui.glyphs import Glyphs
+from mrccsc_tui.ui.keymap import MAIN, hints
+from mrccsc_tui.ui.widgets.line import TextLine
+from mrccsc_tui.ui.widgets.rows import Piece
+from mrccsc_tui.ui.widgets.sidebar import summary
+
+_TICK = 1.0
+"""Seconds between two looks at the clock, while the next try is being waited for and only then."""
+
+
+class StatusLine(TextLine):
+    """``connected to n1``, ``offline, next try in 4 s, 2 messages waiting``."""
+
+    DEFAULT_CSS = """
+    StatusLine { background: $panel; }
+    """
+
+    def __init__(self, client: ChatClient, glyphs: Glyphs) -> None:
+        super().__init__(id="status")
+        self._client = client
+        self._glyphs = glyphs
+        self._tick: Timer | None = None
+
+    def refresh_words(self) -> None:
+        """Look again; counts down by itself while offline."""
+        client = self._client
+        status = client.status
+        style = "online" if status.online else "bad" if status.phase in ("offline", "stopped") else "away"
+        sign = self._glyphs.presence["online" if status.online else "offline"]
+        pieces: list[Piece] = [(f"{sign} ", style), (status.words(client.now()), "text" if status.online else style)]
+        me = client.store.me
+        if me is not None:
+            mine = client.store.my_presence
+            how = f" ({mine.status})" if mine is not None and mine.status in ("away", "dnd") else ""
+            pieces.append((f"  {self._glyphs.dot} {me.username}{how}", "dim"))
+        if rest := summary(client.store):
+            pieces.append((f"  {self._glyphs.dot} {rest}", "accent"))
+        self.show(pieces)
+        waiting = status.phase == "offline" and status.next_try_at is not None
+        if waiting and self._tick is None:
+            self._tick = self.set_interval(_TICK, self.refresh_words)
+        elif not waiting and self._tick is not None:
+            self._tick.stop()
+            self._tick = None
+
+
+class HintLine(TextLine):
+    """The keys of the place where the focus is."""
+
+    DEFAULT_CSS = """
+    HintLine { background: $panel; color: $text-muted; }
+    """
+
+    def __init__(self, changed: Mapping[str, str]) -> None:
+        super().__init__(id="hints")
+        self._changed = changed
+        self._place = ""
+
+    def show_place(self, place: str, words: Sequence[str] | None = None) -> None:
+        """Show the keys of ``place``, or those of them that have one of these ``words``."""
+        shown = [hint for hint in hints(place, self._changed) if words is None or hint[1] in words]
+        shown += [hint for hint in hints(MAIN, self._changed) if hint not in shown]
+        self.show([piece for key, word in shown for piece in ((key, "key"), (f" {word}  ", "dim"))])
