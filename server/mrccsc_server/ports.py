@@ -236,8 +236,8 @@ class Conversations(Protocol):
         """
         ...
 
-    async def require_member(self, conv: int, user: int) -> None:
-        """Raise ``not_found`` unless the user is a member now."""
+    async def require_writer(self, conv: int, user: int) -> None:
+        """Raise ``not_found`` unless the user is a member now, ``forbidden`` where nothing may be written any more."""
         ...
 
     async def mute(self, conv: int, user: int, muted: bool) -> Conversation:

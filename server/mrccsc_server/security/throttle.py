@@ -43,6 +43,11 @@ class Throttle:
             self._forget(now)
         return 0
 
+    def give_back(self, key: object) -> None:
+        """Put one back that was taken for nothing."""
+        if (full_at := self._full_at.get(key)) is not None:
+            self._full_at[key] = full_at - self._interval
+
     def _forget(self, now: float) -> None:
         while self._full_at:
             key, full_at = next(iter(self._full_at.items()))

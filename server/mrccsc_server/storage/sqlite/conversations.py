@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Collection
 from uuid import uuid4
 
-from mrccsc_server.domain.permissions import first_readable
+from mrccsc_server.domain.permissions import first_readable, require_writable
 from mrccsc_server.domain.state import ConversationState, Membership
 from mrccsc_server.ports import ReadMark
 from mrccsc_server.storage import rows
@@ -108,9 +108,9 @@ class SqliteConversations:
 
         return await self._database.read(work)
 
-    async def require_member(self, conv: int, user: int) -> None:
+    async def require_writer(self, conv: int, user: int) -> None:
         """See the port."""
-        await self._database.read(lambda connection: views.membership(connection, conv, user))
+        await self._database.read(lambda connection: require_writable(views.membership(connection, conv, user)[0]))
 
     async def mute(self, conv: int, user: int, muted: bool) -> Conversation:
         """See the port."""

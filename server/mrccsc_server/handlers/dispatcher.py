@@ -1,0 +1,89 @@
+"""Requests of connections → handlers → answers. The one place where a refusal becomes an ``error`` frame."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from mrccsc_server.handlers import message, session
+from mrccsc_server.handlers.refusal import error_line
+from mrccsc_server.handlers.registry import HANDLERS, Answer
+from mrccsc_server.net.connection import Connection
+from mrccsc_server.services.live import Session
+from mrccsc_server.services.wiring import Services
+from mrccsc_shared.codec import encode
+from mrccsc_shared.errors import ErrorCode, Refusal
+from mrccsc_shared.messages import Request
+
+log = logging.getLogger(__name__)
+
+
+class MessageDispatcher:
+    """Implements :class:`mrccsc_server.net.dispatch.Dispatcher` on the use cases."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def opened(self, connection: Connection) -> None:
+        """Nothing is known of a connection before it signs in."""
+
+    def received(self, connection: Connection, request: Request) -> None:
+        """Start what the request asks for. Log operations are queued at once, so that they keep their order."""
+        signed_in: Session | None = connection.session
+        if request.type in session.OPENING:
+            if signed_in is not None:
+                self._refuse(connection, request, Refusal(ErrorCode.INVALID, "This connection is signed in already."))
+            else:
+                self._services.spawn(self._open(connection, request))
+        elif request.type == "ping":
+            session.pong(self._services, connection, request.id)
+        elif signed_in is None:
+            self._refuse(connection, request, Refusal(ErrorCode.UNAUTHENTICATED))
+        elif operation := message.OPERATIONS.get(request.type):
+            try:
+                operation(self._services, connection, signed_in, request)
+            except Refusal as refusal:
+                self._refuse(connection, request, refusal)
+        else:
+            self._services.spawn(self._handle(connection, signed_in, request))
+
+    def closed(self, connection: Connection) -> None:
+        """The session of the connection is gone."""
+        if connection.session is not None:
+            self._services.sign_in.leave(connection.session)
+
+    async def _open(self, connection: Connection, request: Any) -> None:
+        try:
+            await session.open_session(self._services, connection, request)
+        except Refusal as refusal:
+            connection.session = None
+            self._services.metrics.sign_ins["throttled" if refusal.code.retryable else "refused"] += 1
+            self._refuse(connection, request, refusal)
+        except Exception:
+            connection.session = None
+            log.exception("A sign-in failed")
+            self._refuse(connection, request, Refusal(ErrorCode.UNAVAILABLE))
+
+    async def _handle(self, connection: Connection, signed_in: Session, request: Request) -> None:
+        entry = HANDLERS[request.type]
+        services = self._services
+        try:
+            if entry.rate is not None:
+                services.rates.require(getattr(services.rates, entry.rate), signed_in.user)
+            answer: Answer = await entry.handler(services, signed_in, request)
+        except Refusal as refusal:
+            self._refuse(connection, request, refusal)
+        except Exception:
+            log.exception("A request of type %s failed", request.type)
+            self._refuse(connection, request, Refusal(ErrorCode.UNAVAILABLE))
+        else:
+            if request.id is None:
+                connection.done()
+            else:
+                connection.answer(request.id, encode(answer or {"type": "ok", "re": request.id}))
+            if request.type == "session.logout":
+                session.close_logged_out(connection)
+
+    def _refuse(self, connection: Connection, request: Request, refusal: Refusal) -> None:
+        self._services.metrics.errors[refusal.code] += 1
+        connection.answer(request.id, error_line(refusal, request.id))

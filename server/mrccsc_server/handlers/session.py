@@ -1,0 +1,94 @@
+"""Register, login, resume, logout, sessions, ping."""
+
+from __future__ import annotations
+
+from mrccsc_server.handlers.registry import Answer, handles
+from mrccsc_server.net.connection import Connection
+from mrccsc_server.services.live import Session
+from mrccsc_server.services.wiring import Services
+from mrccsc_shared.codec import encode
+from mrccsc_shared.errors import CloseCode
+from mrccsc_shared.messages.account import AccountPassword
+from mrccsc_shared.messages.control import Pong
+from mrccsc_shared.messages.session import (
+    AccountRegister,
+    SessionList,
+    SessionLogin,
+    SessionLogout,
+    SessionResume,
+    SessionRevoke,
+    Sessions,
+)
+
+OPENING = frozenset({"account.register", "session.login", "session.resume"})
+"""What opens a session; the only requests of a connection that has none."""
+
+
+async def open_session(
+    services: Services, connection: Connection, request: AccountRegister | SessionLogin | SessionResume
+) -> None:
+    """Sign a connection in and let its session begin."""
+    sign_in = services.sign_in
+    token: str | None = None
+    epoch: str | None = None
+    cursors: dict[int, int] | None = None
+    match request:
+        case AccountRegister():
+            account, number, token = await sign_in.register(request, connection.address)
+            outcome = "registered"
+        case SessionLogin():
+            account, number, token = await sign_in.login(request, connection.address)
+            outcome = "password"
+        case SessionResume():
+            account, number = await sign_in.resume(request, connection.address)
+            outcome = "token"
+            epoch = request.epoch
+            cursors = {int(conv): seq for conv, seq in (request.cursors or {}).items()}
+    session = connection.session = Session(connection, number, account)
+    await sign_in.begin(session, re=request.id, token=token, epoch=epoch, cursors=cursors)
+    connection.mark_signed_in()
+    connection.done(request.id)
+    services.metrics.sign_ins[outcome] += 1
+
+
+def pong(services: Services, connection: Connection, re: int | None) -> None:
+    """Answer a ping that asks for it. Also before sign-in, where it keeps nothing open."""
+    if re is None:
+        connection.done()
+        return
+    frame: Pong = {"type": "pong", "re": re, "at": services.clock.now()}
+    connection.answer(re, encode(frame))
+
+
+def close_logged_out(connection: Connection) -> None:
+    """The asking connection goes last, after its answer."""
+    connection.close(CloseCode.LOGGED_OUT)
+
+
+@handles(SessionLogout, rate=None)
+async def logout(services: Services, session: Session, request: SessionLogout) -> Answer:
+    """End this session, or all."""
+    await services.sign_in.logout(session, everywhere=request.everywhere)
+    return None
+
+
+@handles(SessionList)
+async def list_sessions(services: Services, session: Session, request: SessionList) -> Answer:
+    """The user's sessions."""
+    sessions = await services.store.sessions.of_user(session.user, session.id)
+    return Sessions(type="sessions", re=request.id, sessions=sessions)
+
+
+@handles(SessionRevoke, rate="changes")
+async def revoke(services: Services, session: Session, request: SessionRevoke) -> Answer:
+    """End another session; ending one's own is a logout."""
+    await services.sign_in.revoke(session, request.session)
+    return None
+
+
+@handles(AccountPassword, rate="changes")
+async def change_password(services: Services, session: Session, request: AccountPassword) -> Answer:
+    """Change the password."""
+    address = session.sink.address if isinstance(session.sink, Connection) else ""
+    await services.sign_in.change_password(session, address, request.old, request.new)
+    return None

@@ -1,0 +1,76 @@
+"""Pages of history and search."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from mrccsc_server.ports import Page, Store
+from mrccsc_server.services.live import Session
+from mrccsc_shared import limits as protocol
+from mrccsc_shared.entry import Entry
+from mrccsc_shared.errors import ErrorCode, Refusal
+from mrccsc_shared.messages.history import HistoryGet, SearchMessages
+
+log = logging.getLogger(__name__)
+
+PAGE_BYTES = protocol.MAX_SERVER_LINE - 1_024
+"""Bytes of entries in one page, so that the line stays below the protocol's cap."""
+
+INDEX_PAUSE = 0.2
+"""Seconds between two looks for entries to index: what was sent is found well within two seconds."""
+
+INDEX_BATCH = 500
+"""Entries indexed in one transaction, few enough not to hold up a commit for long."""
+
+
+class Reading:
+    """What was said before."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def page(self, session: Session, request: HistoryGet) -> Page:
+        """A page of history."""
+        return await self._store.log.page(
+            request.conv,
+            session.user,
+            before=request.before,
+            after=request.after,
+            around=request.around,
+            limit=request.limit,
+            max_bytes=PAGE_BYTES,
+        )
+
+    async def search(self, session: Session, request: SearchMessages) -> tuple[list[Entry], str | None]:
+        """Messages that match, newest first; the cursor to go on from."""
+        hits, position = await self._store.search.find(
+            session.user,
+            request.query,
+            conv=request.conv,
+            by=request.by,
+            before=_position(request.cursor),
+            limit=request.limit,
+            max_bytes=PAGE_BYTES,
+        )
+        return hits, None if position is None else str(position)
+
+    async def index(self) -> None:
+        """Keep the search index up to date, beside the log and never in its way; until cancelled."""
+        while True:
+            try:
+                done = await self._store.search.index(INDEX_BATCH)
+            except Refusal:
+                done = 0
+            except Exception:
+                log.exception("Indexing failed; it goes on with the next entries")
+                done = 0
+            await asyncio.sleep(0 if done >= INDEX_BATCH else INDEX_PAUSE)
+
+
+def _position(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    if not cursor.isascii() or not cursor.isdecimal() or len(cursor) > 16:
+        raise Refusal(ErrorCode.INVALID, "The cursor is not one that this server gave.")
+    return int(cursor)

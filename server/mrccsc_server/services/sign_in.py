@@ -1,0 +1,275 @@
+"""Opening a session, what it begins with, and ending sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from mrccsc_server.ports import Account, Bus, SessionsEnded, Snapshot, Store
+from mrccsc_server.security.passwords import Passwords
+from mrccsc_server.security.throttle import FailureThrottle, Throttle
+from mrccsc_server.security.tokens import digest, new_token
+from mrccsc_server.services.live import Live, Session
+from mrccsc_server.services.presence import PresenceService, presence_event
+from mrccsc_shared import limits as protocol
+from mrccsc_shared.codec import encode
+from mrccsc_shared.errors import CloseCode, ErrorCode, Refusal
+from mrccsc_shared.messages.contact import Contact
+from mrccsc_shared.messages.presence import PresenceEvent
+from mrccsc_shared.messages.session import (
+    AccountRegister,
+    Device,
+    DeviceInfo,
+    RegistrationMode,
+    SessionLogin,
+    SessionReady,
+    SessionResume,
+)
+from mrccsc_shared.text import check_name, check_username
+
+log = logging.getLogger(__name__)
+
+FRAME_RESERVE = 4_096
+"""Bytes of ``session.ready`` for what is neither contacts, conversations nor missed entries."""
+
+PRESENCE_RESERVE = 48_000
+"""Bytes of ``session.ready`` for the presence of friends; that of further ones follows as events."""
+
+SWEEP_SECONDS = 15.0
+"""Seconds between two looks at whether the sessions that are connected here were ended elsewhere."""
+
+Outcome = Literal["registered", "password", "token", "refused", "throttled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Who may come in, and how fast. ``addresses`` counts connections and sign-ins of one address."""
+
+    registration: RegistrationMode
+    addresses: Throttle
+    failures: FailureThrottle
+    everyone: Throttle
+
+
+class SignIn:
+    """Lets users in and out. Every method raises :class:`Refusal` with what the client is to be told."""
+
+    def __init__(
+        self,
+        store: Store,
+        live: Live,
+        presence: PresenceService,
+        bus: Bus,
+        passwords: Passwords,
+        door: Door,
+    ) -> None:
+        self._store = store
+        self._live = live
+        self._presence = presence
+        self._bus = bus
+        self._passwords = passwords
+        self._door = door
+
+    # -- in --------------------------------------------------------------------------------------------------------
+
+    async def register(self, request: AccountRegister, address: str) -> tuple[Account, int, str]:
+        """Make an account and a session of it; the session's id and token."""
+        self._admit(address)
+        if self._door.registration == "closed":
+            raise Refusal(ErrorCode.CLOSED_REGISTRATION)
+        invite = None
+        if self._door.registration == "invite":
+            if not request.invite:
+                raise Refusal(ErrorCode.BAD_INVITE)
+            invite = request.invite.strip().lower()
+        username = check_username(request.username)
+        display_name = check_name(request.display_name if request.display_name is not None else username)
+        check_password(request.password)
+        if invite is None and await self._store.accounts.by_name(username):
+            raise Refusal(ErrorCode.EXISTS)
+        hashed = await self._passwords.hash(request.password)
+        account = await self._store.accounts.create(username, display_name, hashed, invite)
+        return (account, *await self._open(account, request.device))
+
+    async def login(self, request: SessionLogin, address: str) -> tuple[Account, int, str]:
+        """A new session by user name and password. An unknown user costs and answers the same as a wrong password."""
+        self._admit(address)
+        name = request.username.lower()
+        keys = (("name", name), ("address", address))
+        if wait := self._door.failures.attempt(*keys):
+            raise Refusal(ErrorCode.RATE_LIMITED, "Too many failed sign-ins; wait a moment.", retry_after=wait)
+        try:
+            account = await self._store.accounts.by_name(name)
+            right = await self._passwords.verify(account.password if account else None, request.password)
+        except BaseException:
+            self._door.failures.forgive(*keys)
+            raise
+        if account is None or not right:
+            raise Refusal(ErrorCode.BAD_CREDENTIALS)
+        self._door.failures.forgive(*keys)
+        return (account, *await self._open(account, request.device))
+
+    async def resume(self, request: SessionResume, address: str) -> tuple[Account, int]:
+        """The session of a token."""
+        self._admit(address)
+        if wait := self._door.everyone.take(None):
+            raise Refusal(ErrorCode.RATE_LIMITED, "Many are signing in; wait a moment.", retry_after=wait)
+        stored = await self._store.sessions.find(digest(request.token))
+        if stored is None:
+            raise Refusal(ErrorCode.BAD_CREDENTIALS, "The token is unknown, revoked or expired; sign in again.")
+        return stored.account, stored.session
+
+    async def begin(
+        self,
+        session: Session,
+        *,
+        re: int,
+        token: str | None = None,
+        epoch: str | None = None,
+        cursors: Mapping[int, int] | None = None,
+    ) -> None:
+        """Say ``session.ready`` and go over to live delivery, with nothing between the two.
+
+        The order matters: first hear of everything, then read the snapshot, then sort what was heard against it.
+        """
+        self._live.enter(session)
+        try:
+            self._live.watch(session, await self._store.conversations.ids(session.user))
+            room = protocol.MAX_SERVER_LINE - FRAME_RESERVE - PRESENCE_RESERVE
+            snapshot = await self._store.log.snapshot(session.user, epoch=epoch, cursors=cursors, max_bytes=room)
+        except BaseException:
+            self._live.leave(session)
+            raise
+        if not self._live.here(session):
+            return
+        session.present = True
+        self._presence.enter(session.account)
+        ready, late = self._ready(session, snapshot, re, token)
+        self._live.release(session, encode(ready), snapshot.heads)
+        for event in late:
+            session.send(encode(event))
+
+    def _ready(
+        self, session: Session, snapshot: Snapshot, re: int, token: str | None
+    ) -> tuple[SessionReady, list[PresenceEvent]]:
+        late: list[PresenceEvent] = []
+        room = PRESENCE_RESERVE
+        by_relation: dict[str, list[Contact]] = {"friend": [], "incoming": [], "outgoing": [], "blocked": []}
+        for contact in snapshot.contacts:
+            if contact["relation"] == "friend":
+                seen = self._presence.of(contact["user"]["user"])
+                room -= 80 + len(seen.get("text", "").encode()) * 2
+                if room > 0:
+                    contact["presence"] = seen
+                else:
+                    late.append(presence_event(seen))
+            by_relation[contact["relation"]].append(contact)
+        ready: SessionReady = {
+            "type": "session.ready",
+            "re": re,
+            "user": session.account.profile,
+            "session": session.id,
+            "epoch": snapshot.epoch,
+            "reset": snapshot.reset,
+            "friends": by_relation["friend"],
+            "requests": by_relation["incoming"] + by_relation["outgoing"],
+            "blocked": by_relation["blocked"],
+            "conversations": snapshot.conversations,
+            "missed": snapshot.missed,
+        }
+        if token is not None:
+            ready["token"] = token
+        if snapshot.more:
+            ready["more"] = True
+        return ready, late
+
+    def _admit(self, address: str) -> None:
+        if wait := self._door.addresses.take(address):
+            raise Refusal(ErrorCode.RATE_LIMITED, retry_after=wait)
+
+    async def _open(self, account: Account, device: Device | None) -> tuple[int, str]:
+        token = new_token()
+        info: DeviceInfo | None = None if device is None else {"id": device.id, "name": device.name}
+        return await self._store.sessions.open(account.user, digest(token), info), token
+
+    # -- out -------------------------------------------------------------------------------------------------------
+
+    def leave(self, session: Session) -> None:
+        """The connection of a session is gone."""
+        self._live.leave(session)
+        if session.present:
+            session.present = False
+            self._presence.leave(session.user, at_once=session.logged_out)
+
+    async def logout(self, session: Session, *, everywhere: bool) -> None:
+        """End the session, or all of the user's. The caller answers and closes the asking connection."""
+        if everywhere:
+            ended = await self._store.sessions.revoke_all(session.user)
+        else:
+            await self._store.sessions.revoke(session.user, session.id)
+            ended = [session.id]
+        self.end(session.user, ended, but=session)
+        session.logged_out = True
+
+    async def revoke(self, session: Session, revoked: int) -> None:
+        """End one session of the user; its connections are closed."""
+        if not await self._store.sessions.revoke(session.user, revoked):
+            raise Refusal(ErrorCode.NOT_FOUND, "You have no such session.")
+        self.end(session.user, [revoked], but=session)
+
+    async def change_password(self, session: Session, address: str, old: str, new: str) -> None:
+        """Change the password; all other sessions end."""
+        check_password(new)
+        keys = (("name", session.account.username), ("address", address))
+        if wait := self._door.failures.attempt(*keys):
+            raise Refusal(ErrorCode.RATE_LIMITED, "Too many wrong passwords; wait a moment.", retry_after=wait)
+        try:
+            account = await self._store.accounts.by_id(session.user)
+            right = await self._passwords.verify(account.password if account else None, old)
+        except BaseException:
+            self._door.failures.forgive(*keys)
+            raise
+        if not right:
+            raise Refusal(ErrorCode.BAD_CREDENTIALS, "The old password is wrong.")
+        self._door.failures.forgive(*keys)
+        hashed = await self._passwords.hash(new)
+        ended = await self._store.accounts.set_password(session.user, hashed, keep=session.id)
+        self.end(session.user, ended, but=session)
+
+    def end(self, user: int, sessions: Collection[int], but: Session | None = None) -> None:
+        """Close the connections of sessions that were ended, here and on the other nodes."""
+        self.close(user, sessions, but)
+        if sessions:
+            self._bus.publish([SessionsEnded(user, tuple(sessions))])
+
+    def close(self, user: int, sessions: Collection[int], but: Session | None = None) -> None:
+        """Close the connections of ended sessions that are here."""
+        for session in self._live.sessions(user):
+            if session.id in sessions and session is not but:
+                session.logged_out = True
+                session.sink.close(CloseCode.REVOKED)
+
+    async def sweep(self) -> None:
+        """Mark the connected sessions as used, and close those that were ended elsewhere; until cancelled."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            sessions = self._live.all_sessions()
+            try:
+                alive = await self._store.sessions.touch({session.id for session in sessions})
+            except Refusal:
+                continue
+            for session in sessions:
+                if session.id not in alive:
+                    session.logged_out = True
+                    session.sink.close(CloseCode.REVOKED)
+
+
+def check_password(password: str) -> None:
+    """Raise ``invalid`` unless the password may be used."""
+    if not protocol.MIN_PASSWORD <= len(password) <= protocol.MAX_PASSWORD:
+        raise Refusal(
+            ErrorCode.INVALID, f"A password has {protocol.MIN_PASSWORD} to {protocol.MAX_PASSWORD} characters."
+        )

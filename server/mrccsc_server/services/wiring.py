@@ -1,0 +1,111 @@
+"""All use cases of a node, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterable
+from typing import TypeVar
+
+from mrccsc_server.domain.state import Stored
+from mrccsc_server.ports import Bus, Clock, ConversationHint, EntryHint, Hint, SessionsEnded, Store, UserHint
+from mrccsc_server.security.passwords import Passwords
+from mrccsc_server.services.digest import digester
+from mrccsc_server.services.limits import Rates
+from mrccsc_server.services.live import Live
+from mrccsc_server.services.log import LogService
+from mrccsc_server.services.people import People
+from mrccsc_server.services.presence import PresenceService
+from mrccsc_server.services.reading import Reading
+from mrccsc_server.services.rooms import Rooms
+from mrccsc_server.services.sign_in import Door, SignIn
+from mrccsc_server.telemetry.metrics import Metrics
+from mrccsc_shared.limits import Limits
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Services:
+    """All use cases of a node, wired. Made once the store is open; :meth:`start` sets the background work going."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        bus: Bus,
+        clock: Clock,
+        limits: Limits,
+        passwords: Passwords,
+        door: Door,
+        metrics: Metrics,
+    ) -> None:
+        self.store = store
+        self.limits = limits
+        self.metrics = metrics
+        self.clock = clock
+        self.digest = digester(store.log.secret)
+        self.rates = Rates(clock, limits)
+        self.live = Live()
+        self.log = LogService(store.log, self.live, bus, limits, committed=self._committed)
+        self.presence = PresenceService(store.contacts, self.live, bus, clock, limits, self.spawn)
+        self.sign_in = SignIn(store, self.live, self.presence, bus, passwords, door)
+        self.people = People(store, self.live, self.presence, bus)
+        self.rooms = Rooms(store, self.live, self.log, self.presence, bus, self.digest, self.spawn)
+        self.reading = Reading(store)
+        self._tasks: set[asyncio.Task[object]] = set()
+        self._background: list[asyncio.Task[object]] = []
+        bus.listen(self._hear)
+
+    def spawn(self, work: Coroutine[object, object, None]) -> None:
+        """Run something in the background of the node; its failure is logged."""
+        task: asyncio.Task[object] = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def start(self) -> None:
+        """Set going what runs as long as the node: committing, indexing, sweeping."""
+        loop = asyncio.get_running_loop()
+        for work in (self.log.run(), self.reading.index(), self.sign_in.sweep()):
+            task: asyncio.Task[object] = loop.create_task(work)
+            task.add_done_callback(self._finished)
+            self._background.append(task)
+
+    async def stop(self, seconds: float) -> None:
+        """Finish what is under way within ``seconds``, then end the rest."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.log.drain()
+                while self._tasks:
+                    await asyncio.wait(list(self._tasks))
+        except TimeoutError:
+            log.warning("Some requests were not finished in time; their clients will repeat them.")
+        pending = [*self._background, *self._tasks]
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+
+    def _finished(self, task: asyncio.Task[object]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("A background task failed", exc_info=error)
+
+    def _committed(self, operations: int, seconds: float, stored: Iterable[Stored]) -> None:
+        self.metrics.commit_batch.observe(operations)
+        self.metrics.commit_seconds.observe(seconds)
+        for outcome in stored:
+            self.metrics.entries[outcome.entry["kind"]] += 1
+
+    def _hear(self, hint: Hint) -> None:
+        """Deliver what another node says."""
+        match hint:
+            case EntryHint(outcome):
+                if isinstance(outcome, Stored):
+                    self.live.deliver(outcome)
+            case UserHint(users, line):
+                self.live.to_users(users, line)
+            case ConversationHint(conv, line, but):
+                self.live.to_members(conv, line, but)
+            case SessionsEnded(user, sessions):
+                self.sign_in.close(user, sessions)
