@@ -1,0 +1,36 @@
+"""Clients with homes of their own, and a real server for those that want one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.client.party import Party
+from tests.wire.server import Server
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The files of this test's clients are its own."""
+    for name in ("CONFIG", "DATA", "CACHE", "STATE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The module's server."""
+    limits = "presence_grace = 0.3\nmembers = 50"
+    server = Server(tmp_path_factory.mktemp("server"), "--unlimited", limits=limits).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def party(server: Server) -> AsyncIterator[Party]:
+    """People with the real client on the module's server."""
+    party = Party(server)
+    yield party
+    await party.close()
