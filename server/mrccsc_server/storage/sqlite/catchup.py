@@ -17,6 +17,9 @@ from mrccsc_shared.messages.session import Missed
 _SMALLEST_ENTRY = 100
 """Bytes below which no entry's JSON is: what bounds the rows that are read for a number of bytes."""
 
+_BRACKETS = 8
+"""Bytes around the three lists."""
+
 _CONVERSATIONS_SHARE = 0.5
 """What conversations may take of a snapshot that has missed entries too, and more where these need less."""
 
@@ -29,7 +32,7 @@ def snapshot(
     conversations = views.views_of_user(connection, user)
     heads = {view["conv"]: view["head"] for view in conversations}
     reset = cursors is None or any(seq > heads[conv] for conv, seq in cursors.items() if conv in heads)
-    room = max_bytes - sum(map(rows.size, contacts))
+    room = max_bytes - _BRACKETS - sum(map(rows.size, contacts))
     missed: list[Missed] = []
     if cursors and not reset:
         behind = [
