@@ -104,11 +104,11 @@ class Limits(BaseModel):
     requests_rate: float = Field(50.0, gt=0)
     requests_burst: int = Field(200, ge=1)
     """Requests of one user that read or write anything but entries."""
-    changes_rate: float = Field(2.0, gt=0)
-    changes_burst: int = Field(30, ge=1)
+    changes_rate: float = Field(10.0, gt=0)
+    changes_burst: int = Field(100, ge=1)
     """Changes of one user to contacts, memberships and groups."""
-    address_rate: float = Field(20.0, gt=0)
-    address_burst: int = Field(200, ge=1)
+    address_rate: float = Field(50.0, gt=0)
+    address_burst: int = Field(500, ge=1)
     """New connections and sign-ins of one address."""
     sign_in_rate: float = Field(400.0, gt=0)
     sign_in_burst: int = Field(2_000, ge=1)
