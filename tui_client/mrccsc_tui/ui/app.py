@@ -17,7 +17,7 @@ from mrccsc_tui.ui.keymap import EVERYWHERE, bindings, install_legacy_alt, unkno
 from mrccsc_tui.ui.palette import Everything
 from mrccsc_tui.ui.screens.main import MainScreen
 from mrccsc_tui.ui.screens.signin import SignInScreen
-from mrccsc_tui.ui.themes import DEFAULT, OWN, theme_names
+from mrccsc_tui.ui.themes import DEFAULT, OWN, names
 
 _THEME = "theme"
 """The setting that remembers the theme."""
@@ -50,7 +50,7 @@ class ChatApp(App[None]):
     @property
     def theme_names(self) -> Sequence[str]:
         """All themes that there are."""
-        return theme_names()
+        return names()
 
     async def on_mount(self) -> None:
         """Begin with the last state, or with signing in."""

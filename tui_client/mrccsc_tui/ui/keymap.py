@@ -6,7 +6,7 @@ the help and in the documents is written from here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from enum import Enum
 from typing import NamedTuple, cast
 
@@ -17,7 +17,7 @@ from textual.binding import Binding, BindingType
 class Shortcut(NamedTuple):
     """A key binding. ``keys``: the default key first, then its twins, separated by commas.
 
-    ``priority``: it wins over the widget that has the focus. ``hint``: a word for the hint line, where it is shown.
+    ``priority``: it wins over the widget that has the focus. ``hint``: a word for the hint line.
     """
 
     id: str
@@ -102,11 +102,11 @@ SHORTCUTS: dict[str, tuple[Shortcut, ...]] = {
         Shortcut("sidebar-accept", "a", "people('accept')", "Accept a request", "accept"),
         Shortcut("sidebar-decline", "d", "people('decline')", "Decline a request, or take an own one back", "decline"),
         Shortcut("sidebar-block", "b", "people('block')", "Block or unblock", "block"),
-        Shortcut("sidebar-remove", "x", "remove", "Remove the friend, or leave the group", "remove"),
+        Shortcut("sidebar-remove", "x", "remove", "Remove the friend, or leave the group", "remove/leave"),
         Shortcut("sidebar-create", "c", "group('create')", "Create a group", "create group"),
         Shortcut("sidebar-find", "f", "group('find')", "Find and join public groups", "find group"),
         Shortcut("sidebar-invite", "i", "group('invite')", "Invite a friend to the group", "invite"),
-        Shortcut("sidebar-settings", "t", "group('settings')", "Title, topic and visibility of the group", "title"),
+        Shortcut("sidebar-settings", "t", "group('settings')", "Title, topic and visibility of the group", "settings"),
         Shortcut("sidebar-mute", "m", "mute", "Mute or unmute", "mute"),
         Shortcut("sidebar-down", "j,down", "cursor_down", "Down", ""),
         Shortcut("sidebar-up", "k,up", "cursor_up", "Up", ""),
@@ -158,6 +158,9 @@ SHORTCUTS: dict[str, tuple[Shortcut, ...]] = {
 }
 
 
+_BY_ID = {shortcut.id: shortcut for shortcuts in SHORTCUTS.values() for shortcut in shortcuts}
+
+
 def bindings(place: str) -> list[BindingType]:
     """The bindings of one place, for a widget's ``BINDINGS``."""
     return [
@@ -166,19 +169,14 @@ def bindings(place: str) -> list[BindingType]:
     ]
 
 
-def hints(place: str, changed: Mapping[str, str]) -> list[tuple[str, str]]:
-    """``(key, word)`` of the shortcuts that have a hint, with the keys that the configuration ``changed``."""
-    return [
-        (show_key(changed.get(shortcut.id, shortcut.keys).split(",")[0]), shortcut.hint)
-        for shortcut in SHORTCUTS[place]
-        if shortcut.hint
-    ]
+def hints(ids: Iterable[str], changed: Mapping[str, str]) -> list[tuple[str, str]]:
+    """``(key, word)`` of these shortcuts, in this order, with the keys that the configuration ``changed``."""
+    return [(show_key(changed.get(id_, _BY_ID[id_].keys).split(",")[0]), _BY_ID[id_].hint) for id_ in ids]
 
 
 def unknown_ids(changed: Mapping[str, str]) -> list[str]:
     """Ids of the configuration that no shortcut has."""
-    known = {shortcut.id for shortcuts in SHORTCUTS.values() for shortcut in shortcuts}
-    return sorted(set(changed) - known)
+    return sorted(set(changed) - _BY_ID.keys())
 
 
 def key_reference(changed: Mapping[str, str] | None = None) -> str:

@@ -43,6 +43,6 @@ OWN = (
 )
 
 
-def theme_names() -> list[str]:
+def names() -> list[str]:
     """All themes, the own ones first."""
     return [theme.name for theme in OWN] + sorted(BUILTIN_THEMES)

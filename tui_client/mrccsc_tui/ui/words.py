@@ -23,11 +23,11 @@ def presence_words(presence: Presence | None) -> str:
 
 
 def badge(conversation: Conversation) -> tuple[str, str]:
-    """What is unread, in at most four cells, and the style of it: ``@2`` for mentions, else the number."""
+    """What is unread, in at most three cells, and the style of it: ``@2`` for mentions, else the number."""
     if conversation.mentions and not conversation.muted:
-        return f"@{_short(conversation.mentions)}", "mention"
+        return f"@{_short(conversation.mentions, 10)}", "mention"
     if conversation.unread:
-        return _short(conversation.unread), "dim" if conversation.muted else "badge"
+        return _short(conversation.unread, 100), "dim" if conversation.muted else "badge"
     return ("1" if conversation.unread_from is not None else ""), "badge"
 
 
@@ -78,5 +78,5 @@ def count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def _short(number: int) -> str:
-    return str(number) if number < 100 else "99+"
+def _short(number: int, limit: int) -> str:
+    return str(number) if number < limit else f"{limit - 1}+"

@@ -65,5 +65,5 @@ class ExcerptScreen(ModalScreen[None]):
     def _show(self) -> None:
         timeline = self.query_one(Timeline)
         timeline.show(self._roll)
-        timeline.bring(self._seq, select=True)
+        timeline.go_to(self._seq)
         timeline.focus()

@@ -1,29 +1,22 @@
-"""The main screen: its panels, and the desk that the acts of the person happen on."""
+"""The main screen: its panels, what changes on them, and its keys."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
 from datetime import tzinfo
-from typing import TYPE_CHECKING, Any
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 
-from mrccsc_shared.errors import Refusal
-from mrccsc_tui.client import ChatClient, RequestError
+from mrccsc_tui.client import ChatClient
 from mrccsc_tui.config import Options
-from mrccsc_tui.state.models import Message, Pending
 from mrccsc_tui.ui.bridge import Changed, Digest
-from mrccsc_tui.ui.commands.table import BY_NAME, Call, Unknown, read
-from mrccsc_tui.ui.desk import Complaint
+from mrccsc_tui.ui.commands.table import Call, Unknown, read
 from mrccsc_tui.ui.glyphs import Glyphs
-from mrccsc_tui.ui.keymap import COMPOSER, MAIN, MEMBERS, MESSAGE, SIDEBAR, bindings
+from mrccsc_tui.ui.keymap import MAIN, bindings
 from mrccsc_tui.ui.notify import Herald
 from mrccsc_tui.ui.screens import routes
-from mrccsc_tui.ui.screens.forms import ConfirmScreen, Field, FormScreen
-from mrccsc_tui.ui.screens.picker import Picker, PickerScreen
+from mrccsc_tui.ui.screens.workbench import OPEN, DeskScreen
 from mrccsc_tui.ui.widgets.chat import ChatPanel
 from mrccsc_tui.ui.widgets.composer import Composer
 from mrccsc_tui.ui.widgets.members import Members
@@ -34,58 +27,41 @@ from mrccsc_tui.ui.widgets.timeline import Timeline
 from mrccsc_tui.ui.widgets.typing import TypingLine
 from mrccsc_tui.ui.words import has_unread, ordered
 
-if TYPE_CHECKING:
-    from mrccsc_tui.ui.app import ChatApp
 
-_OPEN = "open"
-"""The setting that remembers which conversation was open."""
+class MainScreen(DeskScreen):
+    """Friends and groups, the chat, the members; one, two or three panels by the width of the terminal."""
 
-
-class MainScreen(Screen[None]):
-    """Friends and groups, the chat, the members; one, two or three panels by the width of the terminal.
-
-    It is the :class:`~mrccsc_tui.ui.desk.Desk` of the acts.
-    """
-
-    app: ChatApp
     BINDINGS = bindings(MAIN)
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-normal"), (120, "-wide")]  # noqa: RUF012
     AUTO_FOCUS = "#composer"
 
     def __init__(self, client: ChatClient, options: Options, glyphs: Glyphs, zone: tzinfo | None) -> None:
-        super().__init__()
-        self.client = client
-        self.glyphs = glyphs
-        self.zone = zone
-        self._options = options
+        super().__init__(client, options, glyphs, zone)
         self._herald = Herald(client.store)
-        self._panel = "chat"
-        self._older_refused = False
-        self._loading_older = False
 
     def compose(self) -> ComposeResult:
         """Three panels over two lines."""
         with Horizontal(id="panels"):
             yield Sidebar(self.client.store, self.glyphs)
-            yield ChatPanel(self.client, self.glyphs, self.zone, self.app.theme_names)
+            yield ChatPanel(self.client, self.glyphs, self.zone, self.theme_names)
             yield Members(self.client.store, self.glyphs)
         with Vertical(id="foot"):
             yield StatusLine(self.client, self.glyphs)
-            yield HintLine(self._options.keys)
+            yield HintLine(self.options.keys)
 
     def on_mount(self) -> None:
         """Show the last state at once; it may be old."""
-        self.set_class(self._options.ascii, "-ascii")
+        self.set_class(self.options.ascii, "-ascii")
         self.show_panel("chat")
         self._refresh_lists()
         self.query_one(StatusLine).refresh_words()
-        self._look()
-        remembered = self.client.recall(_OPEN)
+        self.look()
+        remembered = self.client.recall(OPEN)
         conv = int(remembered) if remembered and remembered.isdigit() else None
         if conv in self.client.store.conversations:
             self.open_conversation(conv)
         else:
-            self._chat.refresh_facts()
+            self.chat.refresh_facts()
 
     # -- what has changed -------------------------------------------------------------------------------------------
 
@@ -97,12 +73,12 @@ class MainScreen(Screen[None]):
         if digest.lists or digest.names:
             self._refresh_lists()
         if digest.status or digest.logs:
-            self._older_refused = self._older_refused and not digest.status
+            self.older_refused = self.older_refused and not digest.status
             self.query_one(StatusLine).refresh_words()
-        self._look()
-        self._chat.take(digest.logs.get(self.conv or 0), names=digest.names)
+        self.look()
+        self.chat.take(digest.logs.get(self.conv or 0), names=digest.names)
         if self.conv in digest.members or digest.lists:
-            self._refresh_members()
+            self.refresh_members()
         if digest.signed_in:
             self._after_sign_in()
         for gone in digest.gone:
@@ -112,14 +88,14 @@ class MainScreen(Screen[None]):
 
     def _after_sign_in(self) -> None:
         if self.conv is not None:
-            self._load_members()
-        self._chat.want_older()
+            self.load_members()
+        self.chat.want_older()
 
     def _tell(self, digest: Digest) -> None:
         notices = self._herald.messages(digest)
         for contact in self._herald.requests(digest):
             self.say(f"{contact.person.display_name} (@{contact.person.username}) wants to add you: F2 shows it.")
-        if notices and self._options.notify and not self.app.app_focus:
+        if notices and self.options.notify and not self.app.app_focus:
             self.app.bell()
             for notice in notices[-3:]:
                 self.notify(notice.text, title=notice.title, markup=False)
@@ -127,211 +103,23 @@ class MainScreen(Screen[None]):
     def _refresh_lists(self) -> None:
         self.query_one(Sidebar).refresh_rows()
 
-    def _refresh_members(self) -> None:
-        conversation = self._chat.conversation
-        members = None if self.conv is None else self.client.store.members(self.conv)
-        direct = conversation is None or conversation.kind == "direct"
-        self.set_class(not direct, "-group")
-        self.query_one(Members).show(None if members is None else list(members.values()), direct=direct)
-
-    # -- the desk ---------------------------------------------------------------------------------------------------
-
-    @property
-    def conv(self) -> int | None:
-        """The open conversation."""
-        return self._chat.conv
-
-    @property
-    def selected(self) -> Message | Pending | None:
-        """The selected message."""
-        return self._chat.timeline.selected
-
-    @property
-    def theme_names(self) -> Sequence[str]:
-        """The themes there are; the one in use first."""
-        return sorted(self.app.theme_names, key=lambda name: name != self.app.theme)
-
-    def say(self, text: str, *, bad: bool = False) -> None:
-        """Tell the person something, for some seconds."""
-        self.notify(text, severity="error" if bad else "information", markup=False, timeout=6 if bad else 4)
-
-    def open_conversation(self, conv: int, *, seq: int | None = None) -> None:
-        """Show a conversation, with the message ``seq`` selected and in view."""
-        if conv not in self.client.store.conversations:
-            raise Complaint("That conversation is not on your list any more.")
-        if conv != self.conv or seq is None:
-            self._chat.open(conv)
-            self.client.remember(_OPEN, str(conv))
-        self.query_one(Sidebar).open_row(conv)
-        self.show_panel("chat")
-        self._older_refused = False
-        self._refresh_members()
-        self._load_members()
-        self._chat.want_older()
-        if seq is not None and not self._select(seq):
-            self.act(self._reach(conv, seq))
-
-    def begin_reply(self, message: Message) -> None:
-        """What is sent next answers ``message``."""
-        self.show_panel("chat")
-        self._chat.begin("reply", message)
-
-    def begin_edit(self, message: Message, text: str | None = None) -> None:
-        """What is sent next replaces the text of ``message``."""
-        self.show_panel("chat")
-        self._chat.begin("edit", message, text)
-
-    def type_text(self, text: str) -> None:
-        """Put text into the composer, behind what is there."""
-        composer = self._chat.composer
-        composer.focus()
-        composer.insert_text(text)
-
-    def mark_unread(self, message: Message) -> None:
-        """Show everything from ``message`` on as unread."""
-        self._chat.keep_unread(message)
-
-    def show_help(self, command: str = "") -> None:
-        """Show the keys and commands, or say how one command is written."""
-        row = BY_NAME.get(command.lower())
-        if row is not None:
-            self.say(f"{row.usage}\n{row.help}.")
-        elif command:
-            raise Complaint(f"There is no command /{command}.")
-        else:
-            from mrccsc_tui.ui.screens.help import HelpScreen  # noqa: PLC0415 - seldom seen, so not in the first import
-
-            self.app.push_screen(HelpScreen(self._options.keys))
-
-    def show_panel(self, panel: str) -> None:
-        """Show ``chat``, ``sidebar`` or ``members`` and put the cursor there."""
-        self._panel = panel
-        for name in ("chat", "sidebar", "members"):
-            self.set_class(name == panel, f"-{name}")
-        if panel == "sidebar":
-            self.query_one(Sidebar).rest_on_current()
-            self.query_one(Sidebar).focus()
-        elif panel == "members":
-            self.query_one(Members).focus()
-        else:
-            self._chat.composer.focus()
-        self._look()
-
-    def set_theme(self, name: str) -> None:
-        """Paint in another theme."""
-        if name not in self.app.theme_names:
-            raise Complaint(f"There is no theme {name}. /theme shows them.")
-        self.app.theme = name
-
-    async def confirm(self, question: str, yes: str) -> bool:
-        """Ask before something that cannot be taken back."""
-        return await self.app.push_screen_wait(ConfirmScreen(question, yes))
-
-    async def pick(self, picker: Picker) -> str | None:
-        """Let the person choose."""
-        return await self.app.push_screen_wait(PickerScreen(picker, bar=self.glyphs.bar))
-
-    async def fill(self, title: str, fields: Sequence[Field], submit: str) -> dict[str, str] | None:
-        """Let the person fill in fields."""
-        return await self.app.push_screen_wait(FormScreen(title, fields, submit))
-
-    def copy(self, text: str) -> None:
-        """Put text on the clipboard of the terminal."""
-        self.app.copy_to_clipboard(text)
-        self.say("Copied.")
-
-    def quit(self) -> None:
-        """End the program."""
-        self.app.exit()
-
-    # -- carrying out -----------------------------------------------------------------------------------------------
-
-    def act(self, doing: Awaitable[None], typed: str = "") -> None:
-        """Carry out an act beside the screen; a refusal is told, and what was ``typed`` comes back."""
-        self.run_worker(self._carry_out(doing, typed), group="acts", exit_on_error=False)
-
-    def try_(self, doing: Any, *args: Any) -> None:
-        """Carry out an act that is done at once; a refusal is told."""
-        try:
-            doing(*args)
-        except (RequestError, Complaint, Refusal) as error:
-            self.say(str(error), bad=True)
-
-    async def _carry_out(self, doing: Awaitable[None], typed: str) -> None:
-        try:
-            await doing
-        except (RequestError, Complaint, Refusal) as error:
-            self.say(str(error), bad=True)
-        except Exception:  # noqa: BLE001 - the one funnel: a person never sees a traceback
-            self.say("That did not work. Please try again.", bad=True)
-        else:
-            return
-        if typed and not self._chat.composer.text:
-            self._chat.composer.put(typed)
+    # -- keys and clicks --------------------------------------------------------------------------------------------
 
     @on(Composer.Submitted)
     def submit(self, event: Composer.Submitted) -> None:
         """Send, or carry out a command. A text that cannot be sent stays where it is."""
         match read(event.text):
             case Call(command, words):
-                self._chat.leave_mode()
-                self._chat.accept_text(event.text)
+                self.chat.leave_mode()
+                self.chat.accept_text(event.text)
                 self.act(command.handler(self, words), event.text)
             case Unknown(name):
                 self.say(f"There is no command /{name}. To send it as text, begin with //.", bad=True)
-            case plain if self._chat.conversation is None:
+            case plain if self.chat.conversation is None:
                 del plain
                 self.say("Open a conversation first: F2 shows friends and groups.", bad=True)
             case plain:
-                self.try_(self._chat.say, plain.text)
-
-    @on(ChatPanel.OlderWanted)
-    def load_older(self) -> None:
-        """Lengthen the history that is held, unless that was refused a moment ago."""
-        conv = self.conv
-        if conv is None or self._loading_older or self._older_refused:
-            return
-        self._loading_older = True
-        self.run_worker(self._load_older(conv), group="history", exit_on_error=False)
-
-    async def _load_older(self, conv: int) -> None:
-        try:
-            await self.client.load_older(conv)
-        except RequestError:
-            self._older_refused = True
-        finally:
-            self._loading_older = False
-
-    def _select(self, seq: int) -> bool:
-        if self._chat.select(seq):
-            self._chat.timeline.focus()
-            return True
-        return False
-
-    async def _reach(self, conv: int, seq: int) -> None:
-        """Load as far back as a message, and select it."""
-        if not await self.client.load_until(conv, seq):
-            from mrccsc_tui.ui.screens.excerpt import ExcerptScreen  # noqa: PLC0415
-
-            page = await self.client.load_around(conv, seq)
-            self.app.push_screen(ExcerptScreen(self.client.store, page, seq, self.glyphs, self.zone))
-        elif self.conv == conv:
-            self._chat.timeline.take_in()
-            self._select(seq)
-
-    def _load_members(self) -> None:
-        conversation = self._chat.conversation
-        if conversation is not None and conversation.kind == "group" and self.client.status.online:
-            self.run_worker(self._fetch_members(conversation.conv), group="members", exit_on_error=False)
-
-    async def _fetch_members(self, conv: int) -> None:
-        try:
-            await self.client.load_members(conv)
-        except RequestError:
-            return
-        self._refresh_members()
-
-    # -- keys and clicks --------------------------------------------------------------------------------------------
+                self.attempt(lambda: self.chat.say(plain.text))
 
     @on(RowList.Chosen, "#sidebar")
     def open_row(self, event: RowList.Chosen) -> None:
@@ -366,18 +154,18 @@ class MainScreen(Screen[None]):
     @on(Timeline.SelectionLeft)
     def back_to_composer(self) -> None:
         """Below the last message is the composer."""
-        self._chat.composer.focus()
+        self.chat.composer.focus()
 
     @on(Composer.Emptied)
     def select_last(self) -> None:
         """↑ from an empty composer."""
         if self.conv is not None:
-            self._chat.timeline.focus()
-            self._chat.timeline.action_select(-1)
+            self.chat.timeline.focus()
+            self.chat.timeline.action_select(-1)
 
     def begin_command(self, name: str) -> None:
         """Put a command into the composer, to be completed."""
-        composer = self._chat.composer
+        composer = self.chat.composer
         composer.put(f"/{name} ")
         composer.focus()
 
@@ -389,9 +177,9 @@ class MainScreen(Screen[None]):
         """Edit what is being typed in the person's own editor."""
         from mrccsc_tui.ui.editor import edit  # noqa: PLC0415 - seldom used
 
-        composer = self._chat.composer
+        composer = self.chat.composer
         with self.app.suspend():
-            self.try_(lambda: composer.put(edit(composer.text)))
+            self.attempt(lambda: composer.put(edit(composer.text)))
         self.app.refresh()
 
     def action_help(self) -> None:
@@ -404,11 +192,11 @@ class MainScreen(Screen[None]):
 
     def action_sidebar(self) -> None:
         """F2."""
-        self.show_panel("chat" if self._panel == "sidebar" else "sidebar")
+        self.show_panel("chat" if self.panel == "sidebar" else "sidebar")
 
     def action_members(self) -> None:
         """F3."""
-        self.show_panel("chat" if self._panel == "members" else "members")
+        self.show_panel("chat" if self.panel == "members" else "members")
 
     def action_search_here(self) -> None:
         """Ctrl+F."""
@@ -443,7 +231,7 @@ class MainScreen(Screen[None]):
 
     def action_first_unread(self) -> None:
         """The "new since" line."""
-        self._chat.first_unread()
+        self.chat.first_unread()
 
     def action_numbered(self, number: int) -> None:
         """The conversation of a number, from the top of the list."""
@@ -453,59 +241,63 @@ class MainScreen(Screen[None]):
 
     def action_page(self, direction: int) -> None:
         """Scroll, wherever the focus is."""
-        self._chat.timeline.page(direction)
+        self.chat.timeline.page(direction)
 
     def action_newest(self) -> None:
         """Go to the newest message."""
-        self._chat.timeline.newest()
-        self._chat.composer.focus()
+        self.chat.timeline.newest()
+        self.chat.composer.focus()
 
     def action_oldest(self) -> None:
         """Go to the oldest message that is held."""
-        self._chat.timeline.oldest()
+        self.chat.timeline.oldest()
 
     def action_cancel(self) -> None:
         """Esc: out of the selection, the mode, the panel; never of what was typed."""
-        chat = self._chat
+        chat = self.chat
         if chat.timeline.selected is not None:
             chat.timeline.select_row(None)
-        elif self._panel == "chat" and chat.composer.has_focus:
+        elif self.panel == "chat" and chat.composer.has_focus:
             chat.leave_mode()
         self.show_panel("chat")
 
     # -- where the person looks -------------------------------------------------------------------------------------
 
-    @property
-    def _chat(self) -> ChatPanel:
-        return self.query_one(ChatPanel)
-
-    def _look(self) -> None:
-        """Whether the conversation is being seen now."""
-        covered = self.has_class("-narrow") and self._panel != "chat"
-        self._chat.attentive = self.app.app_focus and self.is_current and not covered
-        self._chat.mark_seen()
-
     @on(events.DescendantFocus)
+    @on(RowList.Moved)
+    @on(Timeline.Selected)
     def hint(self) -> None:
         """Say which keys work here."""
-        places = {"composer": COMPOSER, "timeline": MESSAGE, "sidebar": SIDEBAR, "members": MEMBERS}
-        focused = self.focused.id if self.focused is not None else None
-        self.query_one(HintLine).show_place(places.get(focused or "", COMPOSER))
+        match self.focused:
+            case Sidebar() | Timeline() as panel:
+                ids = panel.useful()
+            case Members():
+                ids = (
+                    "members-message",
+                    "members-invite",
+                    "members-add",
+                    "members-role",
+                    "members-kick",
+                    "members-ban",
+                )
+            case _:
+                ids = ("composer-send", "composer-newline", "composer-select")
+        self.query_one(HintLine).show_shortcuts(ids)
 
     def on_screen_resume(self) -> None:
         """A dialog has gone."""
-        self._look()
+        self.look()
 
     def on_screen_suspend(self) -> None:
         """A dialog covers the conversation."""
-        self._look()
+        self.look()
 
     def on_app_focus(self) -> None:
         """The terminal has the focus."""
-        self._look()
+        self.look()
 
     def on_resize(self) -> None:
         """Names on the left are cut to the new width."""
         self.call_after_refresh(self._refresh_lists)
-        self.call_after_refresh(self._refresh_members)
-        self.call_after_refresh(self._look)
+        self.call_after_refresh(self.refresh_members)
+        self.call_after_refresh(self.look)

@@ -134,7 +134,7 @@ async def switch(desk: Desk) -> None:
         mark, style = sign(conversation, store, desk.glyphs)
         unread, unread_style = badge(conversation)
         name = store.person(conversation.peer).username if conversation.peer is not None else ""
-        facts = ((f"{mark} ", style), (f"{unread:>4} ", unread_style))
+        facts = ((f"{mark} ", style), (f"{unread:>3} ", unread_style))
         line = (*facts, (conversation.title, "strong"), (f"  {name}", "dim"))
         options.append(Option(str(conversation.conv), f"{conversation.title} {name}", (line,)))
     held = {conversation.peer for conversation in store.conversations.values()}

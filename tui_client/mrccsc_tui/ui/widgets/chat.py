@@ -156,7 +156,7 @@ class ChatPanel(Vertical):
 
     def select(self, seq: int) -> bool:
         """Put a message into view and select it; whether it is held."""
-        return self.timeline.bring(seq, select=True)
+        return self.timeline.go_to(seq)
 
     # -- reading ----------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from textual.message import Message as Event
 
 from mrccsc_tui.state.models import Contact, Conversation
 from mrccsc_tui.state.store import Store
-from mrccsc_tui.ui.glyphs import PRESENCE_WORDS, Glyphs
+from mrccsc_tui.ui.glyphs import Glyphs
 from mrccsc_tui.ui.keymap import SIDEBAR, bindings
 from mrccsc_tui.ui.widgets.rows import ListRow, Piece, RowList
 from mrccsc_tui.ui.widgets.timeline.wrap import clip
@@ -65,7 +65,7 @@ class Sidebar(RowList):
             rows += [self._request(contact) for contact in requests]
             rows.append(_gap())
         here = sum(status_of(store.presence(friend.person.user)) in ("online", "away", "dnd") for friend in friends)
-        rows.append(_heading(f"FRIENDS {here} of {len(friends)} here" if friends else "FRIENDS"))
+        rows.append(_heading(f"FRIENDS {here} here" if here else "FRIENDS"))
         rows += [self._friend(contact) for contact in friends]
         rows += [self._conversation(conversation) for conversation in others]
         rows += [self._asked(contact) for contact in asked]
@@ -81,6 +81,25 @@ class Sidebar(RowList):
             rows += [_gap(), _heading("BLOCKED")]
             rows += [self._blocked(contact) for contact in blocked]
         self.set_rows(rows)
+
+    def useful(self) -> tuple[str, ...]:
+        """The ids of the shortcuts that make sense for the row under the cursor, the likeliest first."""
+        always = ("sidebar-add", "sidebar-find", "sidebar-create")
+        match self.cursor:
+            case PersonKey(user):
+                contact = self._store.contacts.get(user)
+                relation = contact.relation if contact is not None else "none"
+                if relation == "incoming":
+                    return ("sidebar-accept", "sidebar-decline", "sidebar-block", *always)
+                if relation == "outgoing":
+                    return ("sidebar-decline", "sidebar-block", *always)
+                if relation == "blocked":
+                    return ("sidebar-block", *always)
+                return ("sidebar-open", *always, "sidebar-remove", "sidebar-block", "sidebar-mute")
+            case ConvKey():
+                group = ("sidebar-invite", "sidebar-settings", "sidebar-remove", "sidebar-mute")
+                return ("sidebar-open", *always, *group)
+        return always
 
     def open_row(self, conv: int | None) -> None:
         """Mark the conversation that is open."""
@@ -143,14 +162,14 @@ class Sidebar(RowList):
             ("", "dim"),
             contact.person.display_name,
             "strong",
-            "wants to add you",
+            "asks",
         )
 
     def _friend(self, contact: Contact) -> ListRow:
         status = status_of(self._store.presence(contact.person.user))
         conversation = self._store.conversations.get(contact.conv) if contact.conv is not None else None
         unread = badge(conversation) if conversation is not None else ("", "dim")
-        word = PRESENCE_WORDS[status] if status in ("away", "dnd") else ""
+        word = {"away": "away", "dnd": "busy"}.get(status, "")
         muted = conversation is not None and conversation.muted
         return self._row(
             PersonKey(contact.person.user),
@@ -181,10 +200,14 @@ class Sidebar(RowList):
         )
 
     def _row(self, key: Hashable, mark: Piece, unread: Piece, name: str, style: str, note: str) -> ListRow:
-        width = max(self.size.width - 8, 4) if self.size.width else 20
-        pieces: list[Piece] = [mark, (f"{unread[0]:>4} ", unread[1] or "dim"), (clip(name, width), style)]
-        if note:
-            pieces.append((f" {self._glyphs.dot} {note}", "dim"))
+        room = (self.size.width or 28) - 7
+        note = f" {self._glyphs.dot} {note}" if note else ""
+        pieces: list[Piece] = [
+            mark,
+            (f"{unread[0]:>3} ", unread[1] or "dim"),
+            (clip(name, max(room - len(note), 6), self._glyphs.ellipsis), style),
+            (note, "dim"),
+        ]
         return ListRow(key, (tuple(pieces),))
 
 

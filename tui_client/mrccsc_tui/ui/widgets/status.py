@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
+from rich.cells import cell_len
 from textual.timer import Timer
 
 from mrccsc_tui.client import ChatClient
 from mrccsc_tui.ui.glyphs import Glyphs
-from mrccsc_tui.ui.keymap import MAIN, hints
+from mrccsc_tui.ui.keymap import hints
 from mrccsc_tui.ui.widgets.line import TextLine
 from mrccsc_tui.ui.widgets.rows import Piece
 from mrccsc_tui.ui.widgets.sidebar import summary
+
+_ANYWHERE = ("app-help", "panel-sidebar", "conversation-switch", "search-here", "panel-members")
 
 _TICK = 1.0
 """Seconds between two looks at the clock, while the next try is being waited for and only then."""
@@ -63,10 +66,25 @@ class HintLine(TextLine):
     def __init__(self, changed: Mapping[str, str]) -> None:
         super().__init__(id="hints")
         self._changed = changed
-        self._place = ""
+        self._shown: list[tuple[str, str]] = []
 
-    def show_place(self, place: str, words: Sequence[str] | None = None) -> None:
-        """Show the keys of ``place``, or those of them that have one of these ``words``."""
-        shown = [hint for hint in hints(place, self._changed) if words is None or hint[1] in words]
-        shown += [hint for hint in hints(MAIN, self._changed) if hint not in shown]
-        self.show([piece for key, word in shown for piece in ((key, "key"), (f" {word}  ", "dim"))])
+    def show_shortcuts(self, ids: Iterable[str]) -> None:
+        """Show the keys with these ids, then those that work anywhere on the main screen."""
+        shown = hints((*ids, *_ANYWHERE), self._changed)
+        self._shown = shown
+        self._fit()
+
+    def on_resize(self) -> None:
+        """Show as many as there is room for, and none by half."""
+        self._fit()
+
+    def _fit(self) -> None:
+        room = self.content_size.width
+        pieces: list[Piece] = []
+        for key, word in self._shown:
+            room -= cell_len(key) + len(word) + 1
+            if room < 0:
+                break
+            room -= 2
+            pieces += [(key, "key"), (f" {word}  ", "dim")]
+        self.show(pieces)

@@ -7,7 +7,7 @@
 ``ledger``  which row stands on which line; estimated first, exact when seen
 ``roll``    a conversation's rows by ordinal
 ``ink``     lines ⇄ strips in the theme's styles
-``view``    the widget
+``viewport`` where the view stands · ``view`` the widget
 """
 
 from mrccsc_tui.ui.widgets.timeline.roll import Key, Roll

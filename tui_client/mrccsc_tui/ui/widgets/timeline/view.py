@@ -11,8 +11,6 @@ from textual import events
 from textual.cache import LRUCache
 from textual.geometry import Size
 from textual.message import Message as Event
-from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
@@ -20,14 +18,15 @@ from mrccsc_tui.state.models import Message, Notice, Pending
 from mrccsc_tui.ui.keymap import MESSAGE, bindings
 from mrccsc_tui.ui.widgets.timeline.ink import STYLES, Ink, replace_first, select_cells
 from mrccsc_tui.ui.widgets.timeline.roll import Key, Roll
-from mrccsc_tui.ui.widgets.timeline.scene import GUTTER, Item
+from mrccsc_tui.ui.widgets.timeline.scene import GUTTER, Changes, Item
+from mrccsc_tui.ui.widgets.timeline.viewport import Viewport
 
 _STRIPS = 600
 _LINES = 1 << 12
 """More lines than one row can have: line n of a row is selected as its ordinal times this plus n."""
 
 
-class Timeline(ScrollView, can_focus=True):
+class Timeline(Viewport, can_focus=True):
     """One conversation's rows.
 
     It follows the newest row until it is scrolled up; otherwise what is at the top stays where it is, whatever comes,
@@ -77,21 +76,6 @@ class Timeline(ScrollView, can_focus=True):
     .timeline--selection { text-style: reverse; }
     """
 
-    following: reactive[bool] = reactive(True, init=False)
-    """The newest row is in view and stays there."""
-
-    @dataclass
-    class OlderWanted(Event):
-        """The view is near the beginning of what is held."""
-
-        conv: int
-
-    @dataclass
-    class Followed(Event):
-        """The view has come to the newest row, or left it."""
-
-        following: bool
-
     @dataclass
     class LinkOpened(Event):
         """An address was clicked."""
@@ -106,17 +90,18 @@ class Timeline(ScrollView, can_focus=True):
         item: Message | Pending
 
     @dataclass
+    class Selected(Event):
+        """Another message is selected, or none."""
+
+    @dataclass
     class SelectionLeft(Event):
         """The selection went below the newest message: back to the composer."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._roll: Roll | None = None
         self._ink: Ink | None = None
         self._strips: LRUCache[int, list[Strip]] = LRUCache(_STRIPS)
         self._selected: Key | None = None
-        self._placing = False
-        self._viewport = Size(0, 0)
 
     # -- what is shown ----------------------------------------------------------------------------------------------
 
@@ -125,7 +110,7 @@ class Timeline(ScrollView, can_focus=True):
         self._roll = roll
         self._selected = None
         self._strips.clear()
-        self.set_reactive(Timeline.following, True)
+        self.set_reactive(Viewport.following, True)
         if roll is None:
             self.virtual_size = Size(0, 0)
             self.refresh()
@@ -137,11 +122,6 @@ class Timeline(ScrollView, can_focus=True):
             self.bring(at)
         self.refresh()
         self._want_older()
-
-    @property
-    def roll(self) -> Roll | None:
-        """What is shown."""
-        return self._roll
 
     def take_in(self, changed: Iterable[int] = (), *, restart: bool = False, repaint: bool = False) -> None:
         """Show what the store has gained. ``restart``: it began anew. ``repaint``: names or read marks changed."""
@@ -185,51 +165,17 @@ class Timeline(ScrollView, can_focus=True):
         self._restore(anchor)
         self.refresh()
 
-    # -- where the view stands --------------------------------------------------------------------------------------
-
     def newest(self) -> None:
-        """Go to the newest row and stay there."""
+        """Go to the newest row and stay there; nothing is selected any more."""
         self.select_row(None)
-        self._follow()
-        self.refresh()
+        super().newest()
 
-    def oldest(self) -> None:
-        """Go to the oldest row that is held."""
-        self._scroll(0)
-        self._settle()
-        self._scroll(0)
-        self._left_by_user()
-
-    def page(self, direction: int) -> None:
-        """Scroll by a page less two lines, down for 1 and up for -1."""
-        self._scroll(self.scroll_offset.y + direction * max(self._viewport.height - 2, 1))
-        self._left_by_user()
-
-    def bring(self, key: Key, *, select: bool = False) -> bool:
-        """Scroll until the row ``key`` is in view, about a third from the top; whether it is held."""
-        roll = self._roll
-        ordinal = None if roll is None else roll.ordinal(key)
-        if roll is None or ordinal is None:
-            return False
-        roll.ledger.settle(ordinal - 64, ordinal + 64)
-        self._update_size()
-        self._scroll(roll.ledger.top(ordinal) - self._viewport.height // 3)
-        self._settle()
-        self._scroll(roll.ledger.top(ordinal) - self._viewport.height // 3)
-        self._left_by_user()
-        if select:
+    def go_to(self, key: Key) -> bool:
+        """Bring a row into view and select it; whether it is held."""
+        found = self.bring(key)
+        if found:
             self.select_row(key)
-        return True
-
-    def bottom_seq(self) -> int | None:
-        """The seq of the last entry in view."""
-        roll = self._roll
-        if roll is None or not len(roll):
-            return None
-        ordinal = roll.ledger.place(self.scroll_offset.y + self._viewport.height - 1).ordinal
-        ordinal = min(ordinal, roll.tail - 1)
-        item = roll.item(ordinal) if ordinal >= roll.ledger.first else None
-        return None if item is None or isinstance(item, Pending) else item.seq
+        return found
 
     # -- the selected message ---------------------------------------------------------------------------------------
 
@@ -243,10 +189,26 @@ class Timeline(ScrollView, can_focus=True):
         item = None if ordinal is None else roll.item(ordinal)
         return None if isinstance(item, Notice) else item
 
+    def useful(self) -> tuple[str, ...]:
+        """The ids of the shortcuts that make sense for the selected message, the likeliest first."""
+        item, roll = self.selected, self._roll
+        if item is None or roll is None:
+            return ("message-older", "message-newer")
+        failed = isinstance(item, Pending) and item.state == "failed"
+        failed = failed or bool(roll.scene.changes.get(getattr(item, "seq", 0), Changes()).failed)
+        again = ("message-retry", "message-discard") if failed else ()
+        if isinstance(item, Pending):
+            return (*again, "message-copy", "message-quote")
+        me = roll.scene.store.me
+        own = ("message-edit", "message-delete") if me is not None and me.user == item.by else ()
+        rest = ("message-react", "message-thumb", "message-copy", "message-quote", "message-unread", "message-open")
+        return (*again, "message-reply", *own, *rest)
+
     def select_row(self, key: Key | None) -> None:
         """Select the message ``key``, or none."""
         if key != self._selected:
             self._selected = key
+            self.post_message(self.Selected())
             self.refresh()
 
     def action_select(self, step: int) -> None:
@@ -292,17 +254,6 @@ class Timeline(ScrollView, can_focus=True):
         super().notify_style_update()
         self._ink = None
         self._strips.clear()
-
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Whatever scrolls (keys, wheel, scrollbar) ends here."""
-        super().watch_scroll_y(old_value, new_value)
-        if self._placing or self._roll is None:
-            return
-        self._left_by_user()
-
-    def watch_following(self, following: bool) -> None:
-        """Tell the screen."""
-        self.post_message(self.Followed(following))
 
     def on_click(self, event: events.Click) -> None:
         """Select the message, or open the link."""
@@ -386,69 +337,6 @@ class Timeline(ScrollView, can_focus=True):
         decor = roll.scene.decor(roll.item(ordinal), roll.before(ordinal))
         return number >= decor.blank + decor.day + decor.new
 
-    def _padding(self) -> int:
-        """Blank lines above a conversation that is shorter than the view: it stands on the composer."""
-        return 0 if self._roll is None else max(self._viewport.height - self._roll.ledger.total, 0)
-
-    def _fit(self) -> bool:
-        """Take the widget's size; whether lines have to be wrapped anew."""
-        self._viewport = self.scrollable_content_region.size
-        roll = self._roll
-        if roll is None or not self._viewport.width or roll.scene.width == self._viewport.width:
-            return False
-        roll.scene.width = self._viewport.width
-        roll.measure_again()
-        return True
-
-    def _anchor(self) -> tuple[int, int, int] | None:
-        """What is at the top of the view: an ordinal, its line, and how far that is from the top."""
-        roll = self._roll
-        if roll is None or not len(roll) or self.following:
-            return None
-        place = roll.ledger.place(self.scroll_offset.y)
-        return place.ordinal, place.line, 0
-
-    def _restore(self, anchor: tuple[int, int, int] | None) -> None:
-        self._update_size()
-        if anchor is None or self.following:
-            self._follow()
-        else:
-            self._to_anchor(anchor)
-            self._settle()
-
-    def _to_anchor(self, anchor: tuple[int, int, int]) -> None:
-        roll = self._roll
-        if roll is None or not len(roll):
-            return
-        ordinal = min(max(anchor[0], roll.ledger.first), roll.ledger.end - 1)
-        line = min(anchor[1], roll.ledger.height(ordinal) - 1)
-        self._update_size()
-        self._scroll(roll.ledger.top(ordinal) + line)
-
-    def _settle(self) -> None:
-        """Make exact what is in view and two pages around, without moving what is at the top."""
-        roll = self._roll
-        if roll is None or not len(roll):
-            return
-        margin = 2 * max(self._viewport.height, 1)
-        for _ in range(8):
-            place = roll.ledger.place(self.scroll_offset.y)
-            low = roll.ledger.place(self.scroll_offset.y - margin)
-            high = roll.ledger.place(self.scroll_offset.y + self._viewport.height + margin)
-            if not roll.ledger.settle(low.ordinal, high.ordinal):
-                return
-            self._update_size()
-            self._scroll(roll.ledger.top(place.ordinal) + place.line)
-
-    def _follow(self) -> None:
-        """Stand at the end."""
-        roll = self._roll
-        if roll is not None and len(roll):
-            roll.ledger.settle(roll.ledger.end - 3 * max(self._viewport.height, 1), roll.ledger.end)
-        self._update_size()
-        self._scroll(self.max_scroll_y)
-        self.following = True
-
     def _reveal(self, ordinal: int) -> None:
         """Scroll as little as needed to have a row in view."""
         roll = self._roll
@@ -462,31 +350,6 @@ class Timeline(ScrollView, can_focus=True):
         elif top + height > view + self._viewport.height:
             self._scroll(top + height - self._viewport.height)
         self._left_by_user()
-
-    def _left_by_user(self) -> None:
-        self._settle()
-        self.following = self.scroll_offset.y >= self.max_scroll_y
-        self._want_older()
-
-    def _update_size(self) -> None:
-        total = 0 if self._roll is None else self._roll.ledger.total
-        size = Size(self._viewport.width, total)
-        if size != self.virtual_size:
-            self._placing = True
-            self.virtual_size = size
-            self._placing = False
-
-    def _scroll(self, y: int) -> None:
-        self._placing = True
-        self.scroll_to(y=min(max(y, 0), self.max_scroll_y), animate=False, force=True)
-        self._placing = False
-
-    def _want_older(self) -> None:
-        roll = self._roll
-        if roll is None or not self._viewport.height:
-            return
-        if self.scroll_offset.y < 2 * self._viewport.height:
-            self.post_message(self.OlderWanted(roll.scene.conv))
 
     def _forget_quotes(self) -> None:
         """A changed message may be quoted anywhere in view; quotes keep their height."""
