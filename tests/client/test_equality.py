@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import fields
+from typing import Any
 
 import pytest
 
 from mrccsc_tui.client import ChatClient, RequestError
 from mrccsc_tui.state.models import Conversation, Message
-from tests.client.party import Party, befriend, direct, group, me, settled
+from tests.client.party import Party, befriend, direct, group, me
 from tests.waiting import wait_until
 
 WORDS = ["tea", "coffee", "@ann", "привет", "今天天气", "👋🏽", "x" * 300, "line\nbreak", "\x1b[31mred"]
+
+
+async def settled(client: ChatClient) -> None:
+    """Nothing is on its way; what was refused is forgotten."""
+
+    def left() -> list[str]:
+        return [one.state for items in client.store.pendings.values() for one in items.values()]
+
+    await wait_until(lambda: set(left()) <= {"failed"}, "everything being stored or refused")
+    for items in list(client.store.pendings.values()):
+        for one in list(items.values()):
+            client.discard(one.cid)
 
 
 class Mischief:
@@ -111,21 +126,33 @@ async def assert_same(client: ChatClient, fresh: ChatClient) -> None:
 
     await wait_until(lambda: heads(client) == heads(fresh), "the same heads")
     await wait_until(lambda: not any(client.store.gap(conv) for conv in client.store.conversations), "no gaps")
-    expected = await snapshot(fresh)
-    found = await snapshot(client)
+    differences: list[str] = []
 
-    # Counts that what is held could not tell are asked for; marks are gathered for a moment.
-    async def same() -> bool:
-        nonlocal found
-        found = await snapshot(client)
-        return found == expected
+    async def compare() -> bool:
+        nonlocal differences
+        differences = list(_differences(await snapshot(client), await snapshot(fresh)))
+        return not differences
 
-    for _ in range(100):
-        if await same():
+    # Read marks are gathered for a moment, and what counts cannot tell by themselves is asked for.
+    for _ in range(20):
+        if await compare():
             return
-        await wait_until(lambda: True)
+        await asyncio.sleep(0.1)
+    raise AssertionError("\n".join(differences))
+
+
+def _differences(found: dict[str, Any], expected: dict[str, Any]) -> Iterator[str]:
     for key, value in expected.items():
-        assert found[key] == value, key
+        if found[key] == value:
+            continue
+        if key != "conversations" or found[key].keys() != value.keys():
+            yield f"{key}: {found[key]} instead of {value}"
+            continue
+        for conv, conversation in value.items():
+            for field in fields(conversation):
+                one, other = getattr(found[key][conv], field.name), getattr(conversation, field.name)
+                if one != other:
+                    yield f"{conv}.{field.name}: {one} instead of {other}"
 
 
 @pytest.mark.parametrize("seed", range(4))

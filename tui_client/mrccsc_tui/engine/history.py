@@ -132,7 +132,7 @@ class History:
                 await self._engine.clock.sleep(RETRY_AFTER)
 
     async def _refresh(self, conv: int) -> None:
-        self._marks.tell(conv)
+        await self._marks.tell(conv)
         await self._engine.ask({"type": "conversation.list", "after": conv - 1, "limit": 1})
 
     async def _look_again(self, conv: int, seq: int) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
 from dataclasses import dataclass
 
 from mrccsc_shared.limits import TYPING_INTERVAL
 from mrccsc_tui.engine.engine import Engine
 from mrccsc_tui.link.connection import Frame
+from mrccsc_tui.link.errors import RequestError
 from mrccsc_tui.state.reducers.reading import mark
 
 GATHER = 0.3
@@ -25,6 +28,7 @@ class Marks:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._untold: dict[int, _Mark] = {}
+        self._telling: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._typed: dict[int, float] = {}
 
     def mark(self, conv: int, seq: int, *, unread: bool) -> None:
@@ -34,7 +38,7 @@ class Marks:
             return
         line, read = conversation.unread_from, conversation.read
         if unread:
-            line = seq
+            line = seq = min(max(seq, conversation.start), conversation.head)
         else:
             read = max(read, min(seq, conversation.head))
             line = None if line is not None and seq >= line else line
@@ -47,6 +51,7 @@ class Marks:
             untold.read = max(untold.read, seq)
             if untold.unread_from is not None and seq >= untold.unread_from:
                 untold.unread_from = None
+        self._engine.store.marking.add(conv)
         self._engine.tasks.start(("mark", conv), self._tell_soon(conv))
         self._engine.publish(mark(self._engine.store, conversation, read, line))
 
@@ -61,17 +66,32 @@ class Marks:
     def tell_all(self) -> None:
         """The line is up."""
         for conv in list(self._untold):
-            self.tell(conv)
+            self._engine.tasks.start(("mark", conv), self._tell_soon(conv))
 
-    def tell(self, conv: int) -> None:
+    async def tell(self, conv: int) -> None:
         """Tell the server now what it does not know yet of a conversation; later, when the line is down."""
-        connection = self._engine.connection
-        if connection is None or (untold := self._untold.pop(conv, None)) is None:
-            return
-        if untold.read:
-            connection.tell({"type": "read.mark", "conv": conv, "seq": untold.read})
-        if untold.unread_from is not None:
-            connection.tell({"type": "read.mark", "conv": conv, "seq": untold.unread_from, "unread": True})
+        async with self._telling[conv]:
+            await self._tell(conv)
+
+    async def _tell(self, conv: int) -> None:
+        while (untold := self._untold.get(conv)) is not None and (connection := self._engine.connection) is not None:
+            del self._untold[conv]
+            try:
+                if untold.read:
+                    await connection.ask({"type": "read.mark", "conv": conv, "seq": untold.read})
+                if untold.unread_from is not None:
+                    request = {"type": "read.mark", "conv": conv, "seq": untold.unread_from, "unread": True}
+                    await connection.ask(request)
+            except RequestError as refusal:
+                if refusal.code in {"no_answer", "offline"}:
+                    # What was marked meanwhile is newer.
+                    self._untold.setdefault(conv, untold)
+                    return
+                if refusal.retryable:
+                    self._untold.setdefault(conv, untold)
+                    await self._engine.clock.sleep((refusal.retry_after or 1_000) / 1_000)
+        if conv not in self._untold:
+            self._engine.store.marking.discard(conv)
 
     def typing(self, conv: int) -> None:
         """The user is typing."""
@@ -83,7 +103,8 @@ class Marks:
     def clear(self) -> None:
         """Forget everything."""
         self._untold.clear()
+        self._engine.store.marking.clear()
 
     async def _tell_soon(self, conv: int) -> None:
         await self._engine.clock.sleep(GATHER)
-        self.tell(conv)
+        await self.tell(conv)

@@ -55,6 +55,8 @@ class Store:
         self.member_lists: dict[int, dict[int, Member]] = {}
         self.member_parts: dict[int, dict[int, Member]] = {}
         self.early: dict[int, list[Entry]] = {}
+        self.marking: set[int] = set()
+        """Conversations whose read marks the server has not heard of yet: here they are as the user set them."""
         self.listing: set[int] | None = None
         """While the list of conversations comes in: those known before that it has not named yet."""
 

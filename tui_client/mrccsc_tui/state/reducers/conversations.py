@@ -124,7 +124,7 @@ def put_conversation(store: Store, fresh: Conversation) -> Iterator[Change]:
         role=fresh.role,
         read=max(held.read, fresh.read),
         peer_read=max(held.peer_read or 0, fresh.peer_read or 0) if fresh.peer_read is not None else held.peer_read,
-        unread_from=fresh.unread_from if fresh.read >= held.read else held.unread_from,
+        unread_from=held.unread_from if conv in store.marking else fresh.unread_from,
         tail_start=held.tail_start,
         cursor=held.cursor,
     )

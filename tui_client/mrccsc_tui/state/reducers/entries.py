@@ -74,6 +74,10 @@ def history_page(store: Store, frame: Frame, request: Frame) -> Iterator[Change]
     else:
         for seq in log.freshen(page):
             yield MessageChanged(conv, seq)
+            conversation, message = store.conversations[conv], log.message(seq)
+            if message is not None and conversation.last is not None and conversation.last.seq == seq:
+                store.conversations[conv] = replace(conversation, last=shorten(message))
+                yield ConversationChanged(conv)
 
 
 def prepend(store: Store, conv: int, page: list[Entry]) -> Iterator[Change]:
@@ -143,7 +147,8 @@ def _counted(store: Store, conversation: Conversation, entry: Entry) -> Conversa
         case Message(by=by, mentions=mentions) if by != me and entry.seq > conversation.read:
             facts["unread"] = conversation.unread + 1
             facts["mentions"] = conversation.mentions + (me in mentions)
-        case Notice(kind="join") if conversation.members is not None:
+        case Notice(kind="join", user=user) if conversation.members is not None and user != me:
+            # A conversation that one is in counts oneself.
             facts["members"] = conversation.members + 1
         case Notice(kind="leave") if conversation.members is not None:
             facts["members"] = conversation.members - 1
