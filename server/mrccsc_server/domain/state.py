@@ -151,10 +151,8 @@ class Facts:
 class EntryRow:
     """A new row of ``entry``.
 
-    ``nth`` and ``own`` are the running numbers of a message in its conversation and among its sender's there
-    (for other kinds ``None``). ``target`` is the seq that an edit, deletion or reaction concerns, ``subject``
-    the user of a join, leave or role. ``data`` is what else the wire form has (reason, role, title, topic,
-    visibility, emoji, on, reply_to).
+    ``target`` is the seq that an edit, deletion or reaction concerns, ``subject`` the user of a join, leave or
+    role. ``data`` is what else the wire form has (reason, role, title, topic, visibility, emoji, on, reply_to).
     """
 
     conv: int
@@ -168,8 +166,6 @@ class EntryRow:
     mentions: tuple[int, ...] = ()
     target: int | None = None
     subject: int | None = None
-    nth: int | None = None
-    own: int | None = None
     data: dict[str, object] = field(default_factory=dict)
 
 

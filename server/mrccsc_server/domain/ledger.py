@@ -1,0 +1,131 @@
+"""The facts of a batch and the rows that come out of it: what the rules of the log write into."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from mrccsc_server.domain import permissions
+from mrccsc_server.domain.operations import Operation
+from mrccsc_server.domain.state import (
+    Changes,
+    ConversationState,
+    Duplicate,
+    EntryRow,
+    Facts,
+    Known,
+    Membership,
+    MessageState,
+)
+from mrccsc_shared.entry import Entry, EntryKind
+from mrccsc_shared.errors import ErrorCode, Refusal
+from mrccsc_shared.limits import Limits
+
+
+class Ledger:
+    """Works what the rules decide into ``facts``, for the operations to come, and into ``changes``, for the store."""
+
+    def __init__(self, facts: Facts, limits: Limits) -> None:
+        self.facts = facts
+        self.limits = limits
+        self.changes = Changes()
+
+    def append(
+        self,
+        op: Operation,
+        conversation: ConversationState,
+        kind: EntryKind,
+        *,
+        text: str | None = None,
+        mentions: tuple[int, ...] = (),
+        target: int | None = None,
+        subject: int | None = None,
+        data: dict[str, object] | None = None,
+    ) -> EntryRow:
+        """Make the next entry of a conversation."""
+        conversation.head += 1
+        conversation.at = max(conversation.at, self.facts.now)
+        self.touch(conversation)
+        row = EntryRow(
+            op.conv,
+            conversation.head,
+            kind,
+            op.by,
+            conversation.at,
+            op.cid,
+            op.digest,
+            text,
+            mentions,
+            target,
+            subject,
+            data or {},
+        )
+        self.changes.entries.append(row)
+        self.facts.known[op.conv, op.by, op.cid] = Known(row.seq, row.at, op.digest)
+        return row
+
+    def message(self, seq: int, conversation: ConversationState, mine: Membership) -> MessageState:
+        """A message that the member may read. Raises ``not_found``."""
+        message = self.facts.messages.get((conversation.conv, seq))
+        if message is None or seq < permissions.first_readable(conversation, mine):
+            raise Refusal(ErrorCode.NOT_FOUND, "There is no such message.")
+        return message
+
+    def mentions(self, conv: int, names: tuple[str, ...]) -> tuple[int, ...]:
+        """The members among the users of these names, each once."""
+        users = dict.fromkeys(self.facts.names[name] for name in names if name in self.facts.names)
+        return tuple(
+            user for user in users if (member := self.facts.members.get((conv, user))) is not None and member.active
+        )
+
+    def supersede_edit(self, message: MessageState) -> None:
+        """Empty the text of the message's last edit, which is about to be replaced."""
+        if message.edit is None:
+            return
+        self.changes.emptied.append((message.conv, message.edit))
+        # The edit may be a row of this very batch, which is not written yet.
+        for row in self.changes.entries:
+            if (row.conv, row.seq) == (message.conv, message.edit):
+                row.text, row.mentions = "", ()
+
+    def touch(self, record: ConversationState | Membership | MessageState) -> None:
+        """Note a record that was changed, once."""
+        if record.changed:
+            return
+        record.changed = True
+        match record:
+            case ConversationState():
+                self.changes.conversations.append(record)
+            case Membership():
+                self.changes.members.append(record)
+            case MessageState():
+                self.changes.messages.append(record)
+
+
+def entry_to_wire(row: EntryRow) -> Entry:
+    """The wire form of an entry that was just made."""
+    entry: dict[str, Any] = {
+        "conv": row.conv,
+        "seq": row.seq,
+        "kind": row.kind,
+        "by": row.by,
+        "at": row.at,
+        "cid": row.cid,
+    }
+    if row.kind == "message":
+        entry["text"] = row.text
+        entry["rev"] = row.seq
+    elif row.kind == "edit":
+        entry["text"] = row.text
+    if row.target is not None:
+        entry["target"] = row.target
+    if row.subject is not None:
+        entry["user"] = row.subject
+    entry.update(row.data)
+    if row.mentions:
+        entry["mentions"] = list(row.mentions)
+    return cast(Entry, entry)
+
+
+def unchanged(conversation: ConversationState) -> Duplicate:
+    """What is answered where an operation makes no entry."""
+    return Duplicate(conversation.head, conversation.at)

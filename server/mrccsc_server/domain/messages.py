@@ -1,0 +1,111 @@
+"""The rules for messages and what is done to them.
+
+Each function decides one operation of a member: it returns the outcome, or raises :class:`Refusal` before it
+has changed anything.
+"""
+
+from __future__ import annotations
+
+from mrccsc_server.domain import permissions
+from mrccsc_server.domain.ledger import Ledger, entry_to_wire
+from mrccsc_server.domain.operations import Delete, Edit, React, Send
+from mrccsc_server.domain.state import ConversationState, Duplicate, Membership, MessageState, ReactionState, Stored
+from mrccsc_shared.errors import ErrorCode, Refusal
+from mrccsc_shared.limits import MAX_REACTION_KINDS
+
+
+def send(ledger: Ledger, op: Send, conversation: ConversationState, mine: Membership) -> Stored:
+    """Append a message."""
+    permissions.require_writable(conversation)
+    if op.after is not None and (op.conv, op.by, op.after) not in ledger.facts.known:
+        raise Refusal(ErrorCode.UNAVAILABLE, "The message before this one is not stored yet; send it first.")
+    data: dict[str, object] = {}
+    if op.reply_to is not None:
+        ledger.message(op.reply_to, conversation, mine)
+        data["reply_to"] = op.reply_to
+    conversation.messages += 1
+    mine.sent += 1
+    ledger.touch(mine)
+    mentions = ledger.mentions(op.conv, op.names)
+    row = ledger.append(
+        op,
+        conversation,
+        "message",
+        text=op.text,
+        mentions=mentions,
+        data=data,
+    )
+    ledger.changes.mentions.extend((user, op.conv, row.seq) for user in mentions if user != op.by)
+    ledger.facts.messages[op.conv, row.seq] = MessageState(
+        op.conv, row.seq, op.by, row.at, row.seq, op.text, mentions=mentions
+    )
+    return Stored(entry_to_wire(row))
+
+
+def edit(ledger: Ledger, op: Edit, conversation: ConversationState, mine: Membership) -> Stored | Duplicate:
+    """Give an own message a new text; the one it has already is no change."""
+    permissions.require_writable(conversation)
+    message = ledger.message(op.target, conversation, mine)
+    if message.by != op.by:
+        raise Refusal(ErrorCode.FORBIDDEN, "Only its author may edit a message.")
+    _require_undeleted(message)
+    if message.text == op.text:
+        return Duplicate(message.edit or message.seq, message.edited or message.at)
+    mentions = ledger.mentions(op.conv, op.names)
+    row = ledger.append(op, conversation, "edit", text=op.text, mentions=mentions, target=op.target)
+    ledger.supersede_edit(message)
+    message.text, message.mentions = op.text, mentions
+    message.edit, message.edited, message.rev = row.seq, row.at, row.seq
+    ledger.touch(message)
+    return Stored(entry_to_wire(row))
+
+
+def delete(ledger: Ledger, op: Delete, conversation: ConversationState, mine: Membership) -> Stored | Duplicate:
+    """Delete an own message, or as an admin of a group anybody's."""
+    permissions.require_writable(conversation)
+    message = ledger.message(op.target, conversation, mine)
+    if message.by != op.by:
+        if conversation.kind == "direct":
+            raise Refusal(ErrorCode.FORBIDDEN, "Only its author may delete a message.")
+        permissions.require_admin(mine)
+    if message.delete is not None and message.deleted is not None:
+        return Duplicate(message.delete, message.deleted)
+    row = ledger.append(op, conversation, "delete", target=op.target)
+    ledger.supersede_edit(message)
+    ledger.changes.unreacted.append((op.conv, op.target))
+    for key in [key for key in ledger.facts.reactions if key[:2] == (op.conv, op.target)]:
+        del ledger.facts.reactions[key]
+        ledger.changes.reactions.pop(key, None)
+    message.text, message.mentions, message.edited = "", (), None
+    message.delete, message.deleted, message.rev = row.seq, row.at, row.seq
+    ledger.touch(message)
+    return Stored(entry_to_wire(row))
+
+
+def react(ledger: Ledger, op: React, conversation: ConversationState, mine: Membership) -> Stored | Duplicate:
+    """Set or take back one emoji."""
+    permissions.require_writable(conversation)
+    message = ledger.message(op.target, conversation, mine)
+    _require_undeleted(message)
+    key = (op.conv, op.target, op.by, op.emoji)
+    before = ledger.facts.reactions.get(key)
+    if (before is not None and before.on) == op.on:
+        return Duplicate(before.seq, before.at) if before else Duplicate(message.seq, message.at)
+    if op.on:
+        kinds = {
+            emoji
+            for (conv, target, _, emoji), state in ledger.facts.reactions.items()
+            if state.on and (conv, target) == (op.conv, op.target)
+        }
+        if op.emoji not in kinds and len(kinds) >= MAX_REACTION_KINDS:
+            raise Refusal(ErrorCode.TOO_LARGE, f"A message has at most {MAX_REACTION_KINDS} kinds of reactions.")
+    row = ledger.append(op, conversation, "reaction", target=op.target, data={"emoji": op.emoji, "on": op.on})
+    ledger.facts.reactions[key] = ledger.changes.reactions[key] = ReactionState(op.on, row.seq, row.at)
+    message.rev = row.seq
+    ledger.touch(message)
+    return Stored(entry_to_wire(row))
+
+
+def _require_undeleted(message: MessageState) -> None:
+    if message.delete is not None:
+        raise Refusal(ErrorCode.NOT_FOUND, "That message was deleted.")

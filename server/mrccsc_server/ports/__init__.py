@@ -1,0 +1,45 @@
+"""The contracts between the use cases and what they stand on: stores, bus, clock.
+
+Every implementation passes the same contract tests. What all stores promise:
+
+- A method that writes returns only after its change is durably committed; one that raises has changed nothing,
+  save that a lost connection during the commit leaves the outcome unknown (the cids make a repetition safe).
+- Rules of the domain are applied inside the transaction, on facts read under its locks.
+- :class:`Refusal` with ``unavailable`` when the database is away, full, locked for too long or past its deadline;
+  ``overloaded`` when its bounded queue is full. Any call returns or raises within ``limits.database_time`` seconds
+  of work plus the time in that queue.
+- Times are milliseconds since 1970 by the database's clock.
+"""
+
+from mrccsc_server.ports.accounts import Account, Accounts, Sessions, StoredSession
+from mrccsc_server.ports.bus import Bus, ConversationHint, EntryHint, Hint, SessionsEnded, UserHint
+from mrccsc_server.ports.clock import Clock
+from mrccsc_server.ports.contacts import ContactChange, Contacts
+from mrccsc_server.ports.conversations import Conversations, ReadMark
+from mrccsc_server.ports.log import Log, Page, Snapshot
+from mrccsc_server.ports.search import SearchIndex
+from mrccsc_server.ports.store import Store, StoreError
+
+__all__ = [
+    "Account",
+    "Accounts",
+    "Bus",
+    "Clock",
+    "ContactChange",
+    "Contacts",
+    "ConversationHint",
+    "Conversations",
+    "EntryHint",
+    "Hint",
+    "Log",
+    "Page",
+    "ReadMark",
+    "SearchIndex",
+    "Sessions",
+    "SessionsEnded",
+    "Snapshot",
+    "Store",
+    "StoreError",
+    "StoredSession",
+    "UserHint",
+]
