@@ -77,12 +77,18 @@ class History:
 
     async def _load(self, conv: int, count: int) -> None:
         store = self._engine.store
-        gained = len(store.timeline(conv)) + min(count, ENOUGH_ROWS)
+        before = len(store.timeline(conv))
         for _ in range(MAX_PAGES):
             if not store.conversations[conv].more_before:
                 return
-            await self._load_page(conv, max(1, min(count, MAX_PAGE)))
-            if conv not in store.conversations or len(store.timeline(conv)) >= gained:
+            try:
+                await self._load_page(conv, max(1, min(count, MAX_PAGE)))
+            except RequestError:
+                if len(store.timeline(conv)) == before:
+                    raise
+                # What is on disk has come; the rest can wait.
+                return
+            if conv not in store.conversations or len(store.timeline(conv)) >= before + min(count, ENOUGH_ROWS):
                 return
 
     async def _load_page(self, conv: int, limit: int) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from mrccsc_tui.link.backoff import Backoff
@@ -130,7 +131,7 @@ class Sender:
     ) -> None:
         """Send what may be sent now."""
         aloft = {item.cid for item, _ in flying}
-        for item in list(self._queues.get(conv, {}).values()):
+        for item in list(islice(self._queues.get(conv, {}).values(), len(flying) + WINDOW)):
             if item.cid in aloft:
                 continue
             if flying and (len(flying) >= window or not item.kind == flying[-1][0].kind == "send"):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mrccsc_tui.state.changes import (
     Change,
+    ContactChanged,
     ConversationAdded,
     ConversationChanged,
     ConversationGone,
@@ -104,6 +105,10 @@ def put_conversation(store: Store, fresh: Conversation) -> Iterator[Change]:
         store.listing.discard(conv)
     if held is None:
         store.hold(fresh)
+        contact = store.contacts.get(fresh.peer or 0)
+        if contact is not None and contact.conv != conv:
+            store.contacts[contact.person.user] = replace(contact, conv=conv)
+            yield ContactChanged(contact.person.user)
         if known:
             yield TailRestarted(conv)
             yield ConversationChanged(conv)

@@ -74,10 +74,7 @@ def history_page(store: Store, frame: Frame, request: Frame) -> Iterator[Change]
     else:
         for seq in log.freshen(page):
             yield MessageChanged(conv, seq)
-            conversation, message = store.conversations[conv], log.message(seq)
-            if message is not None and conversation.last is not None and conversation.last.seq == seq:
-                store.conversations[conv] = replace(conversation, last=shorten(message))
-                yield ConversationChanged(conv)
+            yield from _freshen_last(store, conv, log.message(seq))
 
 
 def prepend(store: Store, conv: int, page: list[Entry]) -> Iterator[Change]:
@@ -124,6 +121,21 @@ def receive(store: Store, entries: list[Entry], *, live: bool) -> Iterator[Chang
         if isinstance(one, Notice):
             yield from _membership(store, one)
     yield from _strangers(store, joined)
+
+
+def _freshen_last(store: Store, conv: int, message: Message | None) -> Iterator[Change]:
+    """What the latest entry says follows from the newer state of its message."""
+    conversation = store.conversations[conv]
+    last = conversation.last
+    if message is None or last is None:
+        return
+    if isinstance(last, Message) and last.seq == message.seq:
+        last = shorten(message)
+    elif isinstance(last, Amendment) and last.kind == "edit" and last.seq == message.rev:
+        last = replace(last, mentions=message.mentions)
+    if last != conversation.last:
+        store.conversations[conv] = replace(conversation, last=last)
+        yield ConversationChanged(conv)
 
 
 def _entry_of(request: Mapping[str, Any], frame: Mapping[str, Any], me: int) -> dict[str, Any]:

@@ -75,6 +75,8 @@ def put_contact(store: Store, contact: Contact) -> Iterator[Change]:
     else:
         store.presences.pop(user, None)
     held = store.contacts.get(user)
+    if contact.conv is None and held is not None:
+        contact = replace(contact, conv=held.conv)
     if contact.relation == "none":
         if held is not None:
             del store.contacts[user]
