@@ -1,0 +1,200 @@
+"""Delivery on a node: whatever is committed while a session opens, it hears everything after its snapshot once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mrccsc_server.domain.state import Stored
+from mrccsc_server.ports import Account
+from mrccsc_server.services.live import HELD_MAX, Live, Session
+from mrccsc_shared.codec import encode
+from mrccsc_shared.errors import CloseCode
+
+ALICE, BOB = 1, 2
+CONV = 7
+
+
+class Ears:
+    """A connection that remembers what it was sent."""
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+        self.closed: CloseCode | None = None
+
+    def send(self, line: bytes) -> None:
+        self.lines.append(json.loads(line))
+
+    def close(self, code: CloseCode) -> None:
+        self.closed = code
+
+    def seqs(self, conv: int = CONV) -> list[int]:
+        return [line["seq"] for line in self.lines if line["type"] == "entry" and line["conv"] == conv]
+
+    def types(self) -> list[str]:
+        return [line["type"] for line in self.lines]
+
+
+class Group:
+    """The truth about one group: what the store would answer, and what is committed."""
+
+    def __init__(self) -> None:
+        self.head = 1
+        self.members = {ALICE}
+
+    def message(self) -> Stored:
+        self.head += 1
+        return Stored({**self._base("message"), "text": "…", "rev": self.head})  # type: ignore[typeddict-item]
+
+    def join(self, user: int) -> Stored:
+        self.head += 1
+        self.members.add(user)
+        entry = {**self._base("join"), "user": user, "reason": "joined"}
+        return Stored(entry, view=self.view(self.head - 1))  # type: ignore[arg-type]
+
+    def leave(self, user: int) -> Stored:
+        self.head += 1
+        self.members.discard(user)
+        entry = {**self._base("leave"), "user": user, "reason": "left"}
+        return Stored(entry, gone="left")  # type: ignore[arg-type]
+
+    def view(self, head: int) -> Any:
+        return {"conv": CONV, "kind": "group", "title": "t", "head": head}
+
+    def heads(self, user: int) -> dict[int, int]:
+        return {CONV: self.head} if user in self.members else {}
+
+    def _base(self, kind: str) -> dict[str, Any]:
+        return {"conv": CONV, "seq": self.head, "kind": kind, "by": ALICE, "at": 0}
+
+
+def session(user: int, ears: Ears) -> Session:
+    return Session(ears, 1, Account(user, f"user{user}", f"User {user}", "hash"))
+
+
+def opened(live: Live, user: int, group: Group) -> tuple[Session, Ears]:
+    ears = Ears()
+    new = session(user, ears)
+    live.enter(new)
+    live.watch(new, group.heads(user))
+    live.release(new, encode({"type": "ready"}), group.heads(user))
+    return new, ears
+
+
+@given(st.lists(st.sampled_from(["message", "join", "leave"]), max_size=12), st.data())
+def test_nothing_falls_between_the_snapshot_and_live_delivery(acts: list[str], data: st.DataObject) -> None:
+    """Bob opens a session while he and others act; the steps of opening fall at any moments between the acts."""
+    moments = sorted(data.draw(st.lists(st.integers(0, len(acts)), min_size=4, max_size=4)))
+    live, group = Live(), Group()
+    opened(live, ALICE, group)
+    ears = Ears()
+    bob = session(BOB, ears)
+    ids: dict[int, int] = {}
+    heads: dict[int, int] = {}
+    read_at = 0
+    story: list[tuple[str, int]] = []
+
+    def opening(step: int) -> None:
+        nonlocal ids, heads, read_at
+        if step == 0:
+            live.enter(bob)
+            ids = group.heads(BOB)
+        elif step == 1:
+            live.watch(bob, ids)
+        elif step == 2:
+            heads = group.heads(BOB)
+            read_at = group.head
+            story.clear()
+        else:
+            live.release(bob, encode({"type": "ready"}), heads)
+
+    for place in range(len(acts) + 1):
+        for step, moment in enumerate(moments):
+            if moment == place:
+                opening(step)
+        if place == len(acts):
+            break
+        act = acts[place]
+        if act == "message":
+            stored = group.message()
+        elif act == "join" and BOB not in group.members:
+            stored = group.join(BOB)
+        elif act == "leave" and BOB in group.members:
+            stored = group.leave(BOB)
+        else:
+            continue
+        live.deliver(stored)
+        story.append((stored.entry["kind"], stored.entry["seq"]))
+
+    inside = CONV in heads
+    expected: list[tuple[str, int]] = []
+    for kind, seq in story:
+        if kind == "join":
+            inside = True
+            expected.append(("conversation", seq - 1))
+        if inside:
+            expected.append(("entry", seq))
+        if kind == "leave":
+            inside = False
+            expected.append(("conversation.gone", 0))
+    heard = [(line["type"], line.get("seq") or line.get("conversation", {}).get("head", 0)) for line in ears.lines[1:]]
+    assert ears.lines[0] == {"type": "ready"}
+    # A whole stay that had ended before the snapshot may be told, as coming and going; never a part of one.
+    while CONV not in heads and heard[:1] and heard[0][0] == "conversation" and heard[0][1] < read_at:
+        heard = heard[heard.index(("conversation.gone", 0)) + 1 :]
+    assert heard == expected
+
+
+def test_the_asking_connection_is_acked_and_the_other_devices_get_the_entry() -> None:
+    live, group = Live(), Group()
+    first, ears = opened(live, ALICE, group)
+    _, others = opened(live, ALICE, group)
+    live.deliver(group.message(), first, acked=True)
+    live.deliver(group.message(), first)
+    assert ears.seqs() == [3]
+    assert others.seqs() == [2, 3]
+
+
+def test_who_joins_hears_the_entry_before_the_answer_and_other_devices_get_the_conversation_first() -> None:
+    live, group = Live(), Group()
+    first, ears = opened(live, BOB, group)
+    _, others = opened(live, BOB, group)
+    live.deliver(group.join(BOB), first)
+    assert ears.types() == ["ready", "entry"]
+    assert others.types() == ["ready", "conversation", "entry"]
+    assert others.lines[1]["conversation"]["head"] == others.lines[2]["seq"] - 1
+
+
+def test_a_late_or_doubled_hint_has_no_effect() -> None:
+    live, group = Live(), Group()
+    _, ears = opened(live, ALICE, group)
+    first, second = group.message(), group.message()
+    for stored in (first, first, second, first, second):
+        live.deliver(stored)
+    assert ears.seqs() == [2, 3]
+
+
+def test_a_session_that_waits_too_long_for_its_snapshot_is_sent_away() -> None:
+    live, group = Live(), Group()
+    ears = Ears()
+    waiting = session(ALICE, ears)
+    live.enter(waiting)
+    live.watch(waiting, group.heads(ALICE))
+    for _ in range(HELD_MAX + 1):
+        live.deliver(group.message())
+    assert ears.closed is CloseCode.OVERLOADED
+    assert ears.lines == []
+
+
+def test_the_last_session_leaves_nothing_behind() -> None:
+    live, group = Live(), Group()
+    first, _ = opened(live, ALICE, group)
+    second, _ = opened(live, ALICE, group)
+    assert not live.leave(first)
+    assert live.leave(second)
+    assert not live.leave(second)
+    assert not live.users
+    assert not live.conversations
