@@ -21,7 +21,7 @@ from mrccsc_shared.text import mentioned_names
 Opener = Callable[..., AbstractAsyncContextManager[Store]]
 """Opens a store on the test's database: ``async with opened(limits) as store``. Again for the same one."""
 
-O = TypeVar("O", bound=Operation)
+AnyOperation = TypeVar("AnyOperation", bound=Operation)
 
 ROOM = MAX_SERVER_LINE
 
@@ -30,7 +30,7 @@ def new_cid() -> str:
     return str(uuid4())
 
 
-def sign(op: O) -> O:
+def sign(op: AnyOperation) -> AnyOperation:
     """The operation with the digest of its content, as the services make it."""
     return replace(op, digest=hashlib.sha256(repr(replace(op, cid="", digest=b"")).encode()).digest())
 
