@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from mrccsc_shared import limits
 
@@ -34,3 +34,13 @@ Query = Annotated[str, StringConstraints(max_length=limits.MAX_QUERY)]
 
 ConvKey = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,15}$")]
 """A conversation id as a JSON object key."""
+
+
+def _only_true(value: object) -> object:
+    if value is not True:
+        raise ValueError
+    return value
+
+
+Flag = Annotated[Literal[True], BeforeValidator(_only_true)]
+"""``true`` or absent. The bare literal would take ``1`` as well, which equals it."""

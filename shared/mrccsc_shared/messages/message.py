@@ -7,7 +7,7 @@ from typing import Literal, NotRequired
 from typing_extensions import TypedDict
 
 from mrccsc_shared.messages.base import Command, Notice, frame
-from mrccsc_shared.types import Cid, Cursor, Id, RequestId, Seq, Time
+from mrccsc_shared.types import Cid, Cursor, Flag, Id, RequestId, Seq, Time
 
 
 class MessageSend(Command):
@@ -74,7 +74,7 @@ class ReadMark(Notice):
     type: Literal["read.mark"] = "read.mark"
     conv: Id
     seq: Cursor
-    unread: Literal[True] | None = None
+    unread: Flag | None = None
 
 
 @frame
