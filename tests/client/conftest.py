@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.client.party import Party
+from tests.client.world import World
 from tests.wire.server import Server
 
 
@@ -34,3 +35,10 @@ async def party(server: Server) -> AsyncIterator[Party]:
     party = Party(server)
     yield party
     await party.close()
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    world = World()
+    yield world
+    await world.client.stop()

@@ -93,7 +93,7 @@ async def test_every_word_that_was_taken_survives_the_client_being_killed(party:
     profile = ann.profile.name
     await party.stop(ann)
 
-    talker = subprocess.Popen(
+    talker = subprocess.Popen(  # noqa: ASYNC220
         [sys.executable, "-c", _TALKER, profile, str(party.server.port), str(conv)],
         stdout=subprocess.PIPE,
         text=True,

@@ -55,8 +55,7 @@ async def test_editing_deleting_and_reacting_reach_the_other(party: Party) -> No
 async def test_a_group_with_roles_titles_and_removals(party: Party) -> None:
     ann, bob, cat = await party.friends("ann", "bob", "cat")
     conv = await group(ann, bob, cat, title="tea")
-    assert [one.person.username for one in await bob.load_members(conv)][0] == me(ann).username
-    assert len(await bob.load_members(conv)) == 3
+    assert [one.role for one in await bob.load_members(conv)] == ["owner", "member", "member"]
     await ann.set_role(conv, me(bob).user, "admin")
     await wait_until(lambda: bob.store.conversations[conv].role == "admin", "the role")
     await bob.update_group(conv, title="coffee", topic="beans")
@@ -98,7 +97,11 @@ async def test_mentions_are_counted_and_shown_to_their_author(party: Party) -> N
     ann, bob, cat = await party.friends("ann", "bob", "cat")
     conv = await group(ann, bob, cat)
     bob.send(conv, f"@{me(cat).username} look at this, @{me(ann).username}.")
-    await sees(cat, conv, texts(bob, conv)[-1] if texts(bob, conv) else f"@{me(cat).username} look at this, @{me(ann).username}.")
+    await sees(
+        cat,
+        conv,
+        texts(bob, conv)[-1] if texts(bob, conv) else f"@{me(cat).username} look at this, @{me(ann).username}.",
+    )
     assert cat.store.conversations[conv].mentions == 1
     await settled(bob)
     last = bob.store.timeline(conv)[-1]

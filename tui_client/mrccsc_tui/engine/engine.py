@@ -49,6 +49,7 @@ class Engine:
         self._dial = dial
         self._running: asyncio.Task[None] | None = None
         self._online = asyncio.Event()
+        self._listed_to: int | None = None
         self._subscribers: list[Subscriber] = []
         self._unheard: deque[tuple[Change, ...]] = deque()
         self._before: list[Callable[[Frame], None]] = []
@@ -163,6 +164,8 @@ class Engine:
         self.connection = connection
         self.max_text = connection.welcome["max_text"]
         self._online.set()
+        if self._listed_to is not None:
+            self.tasks.start(("list", connection), self._list_rest(connection, self._listed_to))
         for callback in self._begun:
             callback()
 
@@ -187,17 +190,23 @@ class Engine:
             for callback in self._before:
                 callback(frame)
         self.publish(self.store.apply(frame, request))
-        if frame["type"] == "session.ready" and frame.get("more", False):
+        if frame["type"] == "session.ready":
             last = max((one["conv"] for one in frame["conversations"]), default=0)
-            self.tasks.start("list", self._list_rest(last))
+            self._listed_to = last if frame.get("more", False) else None
 
-    async def _list_rest(self, last: int) -> None:
-        """Ask for the conversations that did not fit into ``session.ready``."""
+    async def _list_rest(self, connection: Connection, last: int) -> None:
+        """Ask for the conversations that did not fit into this connection's ``session.ready``."""
         more = True
         while more:
-            page = await self.ask({"type": "conversation.list", "after": last, "limit": MAX_PAGE})
+            try:
+                page = await connection.ask({"type": "conversation.list", "after": last, "limit": MAX_PAGE})
+            except RequestError as refusal:
+                if not refusal.retryable:
+                    raise
+                await self.clock.sleep((refusal.retry_after or 1_000) / 1_000)
+                continue
             last = max((one["conv"] for one in page["conversations"]), default=last)
-            more = page["more"] and bool(page["conversations"])
+            more = page["more"]
 
     # -- asking -----------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import from_json
+
 from mrccsc_shared import PROTOCOL
 from mrccsc_shared.codec import Malformed, decode_frame, encode
 from mrccsc_shared.errors import CloseCode
@@ -114,15 +116,16 @@ class Connection:
         """Wait for the server's ``welcome``. Raises :class:`LineLost`, also when it speaks something else."""
         try:
             async with asyncio.timeout(WELCOME_TIME):
-                frame = await self._next()
+                first = await self._next_line()
         except TimeoutError:
             raise LineLost("The server does not greet. It may want TLS, or not be an MRCCSC server.") from None
-        if frame.get("type") == "closing":
+        if _protocol(first) not in (None, PROTOCOL):
+            raise LineLost("The server speaks another version of the protocol than this client.", final=True)
+        frame = _decode(first)
+        if frame is not None and frame["type"] == "closing":
             raise _lost(frame)
-        if frame.get("type") != "welcome":
+        if frame is None or frame["type"] != "welcome":
             raise LineLost("The server does not speak as an MRCCSC server does.")
-        if frame["protocol"] != PROTOCOL:
-            raise LineLost("The server speaks another version of the protocol.", final=True)
         self.welcome = frame
         if MIN_HEARTBEAT <= frame["heartbeat"] <= MAX_HEARTBEAT:
             self._heartbeat = frame["heartbeat"]
@@ -187,15 +190,14 @@ class Connection:
             else:
                 waiting.answer.set_result(frame)
 
-    async def _next(self, patience: float | None = None) -> Frame:
+    async def _next(self, patience: float) -> Frame:
         while True:
-            while self._lines:
-                try:
-                    frame = decode_frame(self._lines.popleft())
-                except Malformed as error:
-                    raise LineLost(f"The server sent what is no good frame. {line(str(error))}") from None
-                if frame is not None:
-                    return frame
+            frame = _decode(await self._next_line(patience))
+            if frame is not None:
+                return frame
+
+    async def _next_line(self, patience: float | None = None) -> bytes:
+        while not self._lines:
             try:
                 async with asyncio.timeout(patience):
                     data = await self._transport.read()
@@ -213,6 +215,23 @@ class Connection:
                 self._lines.extend(self._splitter.feed(data))
             except LineTooLong:
                 raise LineLost("The server sent a line that is too long.") from None
+        return self._lines.popleft()
+
+
+def _decode(data: bytes) -> Frame | None:
+    try:
+        return decode_frame(data)
+    except Malformed as error:
+        raise LineLost(f"The server sent what is no good frame. {line(str(error))}") from None
+
+
+def _protocol(data: bytes) -> object:
+    """The protocol that a first line names, when it is a greeting at all."""
+    try:
+        first = from_json(data)
+    except ValueError:
+        return None
+    return first.get("protocol") if isinstance(first, dict) and first.get("type") == "welcome" else None
 
 
 def _lost(closing: Frame) -> LineLost:
