@@ -84,7 +84,7 @@ class Client:
     # The connection
 
     async def connect(self) -> Self:
-        reader, self._writer = await asyncio.open_connection("127.0.0.1", self.port, limit=MAX_SERVER_LINE)
+        reader, self._writer = await asyncio.open_connection("127.0.0.1", self.port, limit=4 * MAX_SERVER_LINE)
         self.is_closed = False
         self._reading = asyncio.create_task(self._read(reader))
         self.welcome = await self.sees("welcome")
@@ -131,7 +131,7 @@ class Client:
 
     # Asking
 
-    def post(self, kind: str, **fields: Any) -> asyncio.Future[Frame]:
+    def post(self, kind: str, /, **fields: Any) -> asyncio.Future[Frame]:
         """Send a request without waiting; the future is its answer, also when that is an error."""
         self._next += 1
         answer: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
@@ -140,7 +140,7 @@ class Client:
         self._writer.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
         return answer
 
-    async def answer(self, kind: str, **fields: Any) -> Frame:
+    async def answer(self, kind: str, /, **fields: Any) -> Frame:
         """The answer to a request, whatever it is."""
         future = self.post(kind, **fields)
         return await self.wait(future)
@@ -149,20 +149,20 @@ class Client:
         """The answer of an earlier ``post``. Raises :class:`Closed` when the server closed before it."""
         return await asyncio.wait_for(asyncio.shield(future), PATIENCE)
 
-    async def ask(self, kind: str, **fields: Any) -> Frame:
+    async def ask(self, kind: str, /, **fields: Any) -> Frame:
         """The answer to a request that must succeed."""
         answer = await self.answer(kind, **fields)
         assert answer["type"] != "error", f"{self.name} asked {kind}: {answer['code']}: {answer['message']}"
         return answer
 
-    async def refused(self, code: str, kind: str, **fields: Any) -> Frame:
+    async def refused(self, code: str, kind: str, /, **fields: Any) -> Frame:
         """The error that answers a request which must fail with ``code``."""
         answer = await self.answer(kind, **fields)
         assert answer["type"] == "error", f"{self.name} asked {kind} and was not refused: {answer}"
         assert answer["code"] == code, f"{self.name} asked {kind}: {answer['code']}, not {code}: {answer['message']}"
         return answer
 
-    def notify(self, kind: str, **fields: Any) -> None:
+    def notify(self, kind: str, /, **fields: Any) -> None:
         """Send a request without an id: no answer on success."""
         self._writer.write(json.dumps({"type": kind, **fields}).encode() + b"\n")
 
@@ -171,9 +171,10 @@ class Client:
         self._answers[number] = asyncio.get_running_loop().create_future()
         return self._answers[number]
 
-    async def malformed(self, number: int | None = None) -> None:
-        """What was written gets an ``error`` (with ``re`` only for ``number``) or the end with ``protocol_error``."""
+    async def writes_rubbish(self, data: bytes, number: int | None = None) -> None:
+        """Send it; it gets an ``error`` (with ``re`` only for ``number``) or the end with ``protocol_error``."""
         answer = None if number is None else self.expect_answer(number)
+        await self.write(data)
 
         def told() -> bool:
             return (
@@ -192,7 +193,7 @@ class Client:
 
     # Seeing
 
-    async def sees(self, kind: str, **expected: Any) -> Frame:
+    async def sees(self, kind: str, /, **expected: Any) -> Frame:
         """The first event of this kind with these fields that no test step has seen yet; waits for it."""
         found: list[Frame] = []
 
@@ -206,7 +207,7 @@ class Client:
         await self._until(look, f"{kind} {expected}")
         return found[0]
 
-    async def sees_next(self, kind: str, **expected: Any) -> Frame:
+    async def sees_next(self, kind: str, /, **expected: Any) -> Frame:
         """The very next event, which must be this one."""
         await self._until(lambda: bool(self.inbox), f"{kind} {expected}")
         event = self.inbox.pop(0)
@@ -219,7 +220,7 @@ class Client:
         await self.ask("ping")
         await self.ask("ping")
 
-    async def sees_no(self, kind: str, **expected: Any) -> None:
+    async def sees_no(self, kind: str, /, **expected: Any) -> None:
         """Nothing like this is on its way. Call it after what could have caused it was answered."""
         await self.settle()
         for event in self.inbox:
@@ -355,7 +356,7 @@ class Client:
         try:
             while line := await reader.readline():
                 assert line.endswith(b"\n"), "the last line is cut off"
-                assert len(line) <= MAX_SERVER_LINE, "a line over the cap"
+                assert len(line) <= MAX_SERVER_LINE, f"a line over the cap: {len(line)} bytes, {line[:60]!r}"
                 self._take(json.loads(line))
         except (AssertionError, ValueError) as error:
             broken = error

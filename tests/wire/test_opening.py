@@ -11,6 +11,12 @@ from tests.wire.client import ABSENT, PASSWORD, cid
 from tests.wire.conftest import Stage
 
 
+@pytest.fixture(scope="module")
+def server_limits() -> str:
+    # Many a test here gives a wrong password, all from one address; test_limits.py tests what that costs.
+    return "failure_free = 1_000_000"
+
+
 async def test_registering_signs_in_to_an_empty_account(stage: Stage) -> None:
     someone = await stage.stranger()
     ready = await someone.ask(
