@@ -25,6 +25,9 @@ from mrccsc_shared.limits import Limits
 HEALTH_EVERY = 1.0
 """Seconds that an answer about the database's health stands."""
 
+PROBE = 32_768
+"""Bytes that a probe writes: what the largest message takes, so that a disk without room for one shows."""
+
 
 class SqliteStore:
     """:class:`mrccsc_server.ports.Store` on one SQLite file."""
@@ -78,10 +81,11 @@ class SqliteStore:
 
 def _touch(transaction: Transaction) -> None:
     transaction.connection.execute(
-        "INSERT INTO meta (name, value) VALUES ('probed', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        (str(transaction.now).encode(),),
+        "INSERT INTO meta (name, value) VALUES ('probe', zeroblob(?))"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (PROBE,),
     )
 
 
 def _look(connection: sqlite3.Connection) -> None:
-    connection.execute("SELECT value FROM meta WHERE name = 'probed'").fetchone()
+    connection.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()
