@@ -56,6 +56,8 @@ def conversations(store: Store, frame: Frame, request: Frame) -> Iterator[Change
 @reducer("conversation.gone")
 def conversation_gone(store: Store, frame: Frame, _request: Frame) -> Iterator[Change]:
     """The user is no member any more."""
+    if store.listing is not None:
+        store.listing.discard(frame["conv"])
     if frame["conv"] in store.conversations:
         store.drop(frame["conv"])
         yield ConversationGone(frame["conv"], frame["reason"])
@@ -159,5 +161,6 @@ def end_listing(store: Store) -> Iterator[Change]:
     """The list is complete: what was there before and is not in it is gone."""
     unlisted, store.listing = store.listing, None
     for conv in sorted(unlisted or ()):
-        store.drop(conv)
+        if conv in store.conversations:
+            store.drop(conv)
         yield ConversationGone(conv)
