@@ -9,4 +9,5 @@
 ``ledger``       what those rules write into
 ``contacts``     who two people are to each other, and what each act makes of it
 ``tokens``       text → the tokens that search is made of
+``fitting``      what fits into one line
 """

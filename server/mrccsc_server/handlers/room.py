@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from mrccsc_server.domain.fitting import fitting
 from mrccsc_server.handlers.registry import Answer, handles
 from mrccsc_server.services.live import Session
 from mrccsc_server.services.wiring import Services
@@ -37,7 +38,8 @@ from mrccsc_shared.messages.message import ReadMark, Typing
 async def list_conversations(services: Services, session: Session, request: ConversationList) -> Answer:
     """The conversations after one."""
     found, more = await services.store.conversations.page(session.user, request.after or 0, request.limit)
-    return Conversations(type="conversations", re=request.id, conversations=found, more=more)
+    shown, _ = fitting(found)
+    return Conversations(type="conversations", re=request.id, conversations=shown, more=more or len(shown) < len(found))
 
 
 @handles(ConversationMute, rate="changes")
@@ -66,7 +68,8 @@ async def create_group(services: Services, session: Session, request: GroupCreat
 async def find_groups(services: Services, session: Session, request: GroupFind) -> Answer:
     """Public groups."""
     groups = await services.store.conversations.find_groups(request.query or "", request.limit)
-    return GroupResults(type="group.results", re=request.id, groups=groups)
+    shown, _ = fitting(groups)
+    return GroupResults(type="group.results", re=request.id, groups=shown)
 
 
 @handles(GroupJoin, rate="changes")
@@ -135,7 +138,8 @@ async def update(services: Services, session: Session, request: GroupUpdate) -> 
 async def members(services: Services, session: Session, request: GroupMembers) -> Answer:
     """A page of members."""
     found, more = await services.rooms.members(session, request.conv, request.after or 0, request.limit)
-    return GroupMembersPage(type="group.members", re=request.id, members=found, more=more)
+    shown, _ = fitting(found)
+    return GroupMembersPage(type="group.members", re=request.id, members=shown, more=more or len(shown) < len(found))
 
 
 @handles(ReadMark)
@@ -148,8 +152,9 @@ async def mark_read(services: Services, session: Session, request: ReadMark) -> 
 @handles(Typing)
 async def typing(services: Services, session: Session, request: Typing) -> Answer:
     """Tell others, at most once in three seconds; what is too much is dropped, not refused."""
-    if not services.rates.typing.take((session.user, request.conv)):
-        await services.rooms.typing(session, request.conv)
+    await services.rooms.typing(
+        session, request.conv, heard=not services.rates.typing.take((session.user, request.conv))
+    )
     return None
 
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from mrccsc_server.domain.fitting import LIST_BYTES
 from mrccsc_server.ports import Page, Store
 from mrccsc_server.services.live import Session
-from mrccsc_shared import limits as protocol
 from mrccsc_shared.entry import Entry
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.messages.history import HistoryGet, SearchMessages
 
 log = logging.getLogger(__name__)
-
-PAGE_BYTES = protocol.MAX_SERVER_LINE - 1_024
-"""Bytes of entries in one page, so that the line stays below the protocol's cap."""
 
 INDEX_PAUSE = 0.2
 """Seconds between two looks for entries to index: what was sent is found well within two seconds."""
@@ -39,7 +36,7 @@ class Reading:
             after=request.after,
             around=request.around,
             limit=request.limit,
-            max_bytes=PAGE_BYTES,
+            max_bytes=LIST_BYTES,
         )
 
     async def search(self, session: Session, request: SearchMessages) -> tuple[list[Entry], str | None]:
@@ -51,7 +48,7 @@ class Reading:
             by=request.by,
             before=_position(request.cursor),
             limit=request.limit,
-            max_bytes=PAGE_BYTES,
+            max_bytes=LIST_BYTES,
         )
         return hits, None if position is None else str(position)
 

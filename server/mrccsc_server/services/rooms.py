@@ -154,9 +154,11 @@ class Rooms:
             event["unread_from"] = mark.unread_from
         self._tell(session.user, encode(event), session)
 
-    async def typing(self, session: Session, conv: int) -> None:
-        """Tell the other members that the user is typing."""
+    async def typing(self, session: Session, conv: int, *, heard: bool) -> None:
+        """Tell the other members that the user is typing; unless ``heard``, only check that they might."""
         await self._store.conversations.require_writer(conv, session.user)
+        if not heard:
+            return
         event: TypingEvent = {"type": "typing", "conv": conv, "user": session.user}
         line = encode(event)
         self._live.to_members(conv, line, session.user)

@@ -1,0 +1,33 @@
+"""What fits into one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from pydantic_core import to_json
+
+from mrccsc_shared.limits import MAX_SERVER_LINE
+
+LIST_BYTES = MAX_SERVER_LINE - 1_024
+"""Bytes of a list of parts, so that the line around it stays below the protocol's cap."""
+
+T = TypeVar("T")
+
+
+def size(part: object) -> int:
+    """Bytes that a part takes within a line, the comma after it included."""
+    return len(to_json(part)) + 1
+
+
+def fitting(parts: Iterable[T], max_bytes: int = LIST_BYTES) -> tuple[list[T], int]:
+    """As many parts as fit, in the given order, and the bytes they take."""
+    taken: list[T] = []
+    total = 0
+    for part in parts:
+        bytes_more = size(part)
+        if total + bytes_more > max_bytes:
+            break
+        total += bytes_more
+        taken.append(part)
+    return taken, total
