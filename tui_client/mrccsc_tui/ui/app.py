@@ -43,11 +43,6 @@ class ChatApp(App[None]):
         self.animation_level = "none"
 
     @property
-    def ascii_only(self) -> bool:
-        """Nothing but ASCII is drawn by the client itself."""
-        return self._options.ascii
-
-    @property
     def theme_names(self) -> Sequence[str]:
         """All themes that there are."""
         return names()
@@ -56,6 +51,7 @@ class ChatApp(App[None]):
         """Begin with the last state, or with signing in."""
         for theme in OWN:
             self.register_theme(theme)
+        self.set_class(self._options.ascii, "-ascii")
         self.set_keymap(dict(self._options.keys))
         self._bridge = Bridge(self, self._client, self._pass_on)
         await self._client.start()

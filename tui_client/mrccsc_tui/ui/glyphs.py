@@ -37,9 +37,10 @@ class Glyphs:
     join: str = "→"
     leave: str = "←"
     note: str = "·"
-    up: str = "↑"
     down: str = "↓"
-    badge_left: str = ""
+    key_up: str = "↑"
+    key_down: str = "↓"
+    """The arrow keys, in as many cells as it takes."""
 
 
 UNICODE = Glyphs()
@@ -62,7 +63,8 @@ ASCII = Glyphs(
     join=">",
     leave="<",
     note="-",
-    up="^",
+    key_up="Up",
+    key_down="Down",
     down="v",
 )
 

@@ -13,6 +13,8 @@ from typing import NamedTuple, cast
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.binding import Binding, BindingType
 
+from mrccsc_tui.ui.glyphs import UNICODE, Glyphs
+
 
 class Shortcut(NamedTuple):
     """A key binding. ``keys``: the default key first, then its twins, separated by commas.
@@ -169,9 +171,10 @@ def bindings(place: str) -> list[BindingType]:
     ]
 
 
-def hints(ids: Iterable[str], changed: Mapping[str, str]) -> list[tuple[str, str]]:
+def hints(ids: Iterable[str], changed: Mapping[str, str], glyphs: Glyphs) -> list[tuple[str, str]]:
     """``(key, word)`` of these shortcuts, in this order, with the keys that the configuration ``changed``."""
-    return [(show_key(changed.get(id_, _BY_ID[id_].keys).split(",")[0]), _BY_ID[id_].hint) for id_ in ids]
+    first = ((id_, changed.get(id_, _BY_ID[id_].keys).split(",")[0]) for id_ in ids)
+    return [(show_key(key, glyphs), _BY_ID[id_].hint) for id_, key in first]
 
 
 def unknown_ids(changed: Mapping[str, str]) -> list[str]:
@@ -200,18 +203,17 @@ _NAMES = {
     "pageup": "PgUp",
     "pagedown": "PgDn",
     "escape": "Esc",
-    "up": "↑",
-    "down": "↓",
     "ctrl": "Ctrl",
     "alt": "Alt",
     "shift": "Shift",
 }
 
 
-def show_key(key: str) -> str:
+def show_key(key: str, glyphs: Glyphs = UNICODE) -> str:
     """A key as people write it: ``ctrl+end`` is ``Ctrl+End``; a single letter stays as it is typed."""
     parts = key.strip().split("+")
-    shown = [_NAMES.get(part) or (part if len(part) == 1 and len(parts) == 1 else part.title()) for part in parts]
+    names = {"up": glyphs.key_up, "down": glyphs.key_down, **_NAMES}
+    shown = [names.get(part) or (part if len(part) == 1 and len(parts) == 1 else part.title()) for part in parts]
     return "+".join(shown)
 
 

@@ -21,8 +21,9 @@ class Notice(NamedTuple):
 class Herald:
     """Decides what is worth telling. Direct messages and mentions are; muted conversations are silent."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, ellipsis: str) -> None:
         self._store = store
+        self._ellipsis = ellipsis
         self._told: dict[int, int] = {}
         self._asked: set[int] = set()
 
@@ -55,4 +56,4 @@ class Herald:
         conversation = self._store.conversations[message.conv]
         who = self._store.person(message.by).display_name
         where = f" in {conversation.title}" if conversation.kind == "group" else ""
-        return Notice(f"{who}{where}", clip(message.text, 160))
+        return Notice(f"{who}{where}", clip(message.text, 160, self._ellipsis))

@@ -18,7 +18,7 @@ class Everything(Provider):
     async def discover(self) -> Hits:
         """Everything, before a word is typed."""
         for name, text, act in self._entries():
-            yield DiscoveryHit(name, act, help=text)
+            yield DiscoveryHit(name, act, help=text.replace("[", r"\["))
 
     async def search(self, query: str) -> Hits:
         """What fits the words."""
@@ -26,7 +26,7 @@ class Everything(Provider):
         for name, text, act in self._entries():
             score = max(matcher.match(name), matcher.match(text))
             if score > 0:
-                yield Hit(score, matcher.highlight(name), act, help=text)
+                yield Hit(score, matcher.highlight(name), act, help=text.replace("[", r"\["))
 
     def _entries(self) -> list[tuple[str, str, Callable[[], object]]]:
         screen = self.screen

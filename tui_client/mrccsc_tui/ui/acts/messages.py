@@ -49,7 +49,7 @@ async def delete(desk: Desk, message: Message) -> None:
         raise Complaint("You can delete your own messages only.")
     if message.deleted:
         raise Complaint("That message is deleted already.")
-    if await desk.confirm(f"Delete for everybody? “{clip(message.text, 120)}”", "delete"):
+    if await desk.confirm(f'Delete for everybody? "{clip(message.text, 120, desk.glyphs.ellipsis)}"', "delete"):
         desk.client.delete(message.conv, message.seq)
 
 
@@ -158,7 +158,7 @@ def _snippet(text: str, words: str) -> tuple[tuple[str, str], ...]:
     wanted = [word for word in words.casefold().split() if word]
     first = min((place for word in wanted if (place := low.find(word)) >= 0), default=0)
     begin = max(first - 24, 0)
-    shown = ("…" if begin else "") + flat[begin : begin + 160]
+    shown = flat[begin : begin + 160]
     pieces: list[tuple[str, str]] = [("  ", "dim")]
     at = 0
     folded = shown.casefold()

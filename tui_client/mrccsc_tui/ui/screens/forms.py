@@ -34,7 +34,7 @@ class Field:
 
 
 class Choice(Static, can_focus=True):
-    """One of a few words; the space bar and the arrows change it."""
+    """One of a few words; the space bar and the arrows go through them."""
 
     DEFAULT_CSS = """
     Choice { height: 1; width: 1fr; padding: 0 1; background: $panel; color: $foreground; }
@@ -74,7 +74,7 @@ class Choice(Static, can_focus=True):
         self.post_message(self.Changed(self, self.value))
 
     def _say(self) -> None:
-        self.update(f"{self.value}   (space changes it)")
+        self.update(f"< {self.value} >")
 
 
 class FormScreen(ModalScreen[dict[str, str] | None]):
@@ -99,7 +99,7 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
         & Horizontal { height: auto; margin-bottom: 1; }
         & Label { width: 14; color: $text-muted; }
         & Input { border: none; height: 1; padding: 0 1; background: $panel; width: 1fr; }
-        & Input:focus { background: $primary 20%; }
+        & Input:focus { border: none; background: $primary 20%; }
         & TextLine { padding: 0; }
     }
     """
@@ -203,7 +203,7 @@ class ConfirmScreen(ModalScreen[bool]):
     def on_mount(self) -> None:
         """Say which keys answer."""
         self.query_one(TextLine).show(
-            [("Enter ", "key"), (f"{self._yes}   ", "dim"), ("Esc ", "key"), ("leave it", "dim")]
+            [("Enter ", "key"), (f"{self._yes}   ", "dim"), ("Esc ", "key"), ("do nothing", "dim")]
         )
 
     def action_answer(self, yes: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -11,16 +12,23 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from mrccsc_tui.ui.commands.table import ROWS
+from mrccsc_tui.ui.glyphs import PRESENCE_WORDS, Glyphs
 from mrccsc_tui.ui.keymap import READING, SHORTCUTS, bindings, show_key
+from mrccsc_tui.ui.widgets.timeline.wrap import wrap
 
-_SIGNS = (
-    ("✓", "sent, and kept by the server"),
-    ("✓✓", "read by the other, in direct chats"),
-    ("…", "waiting to be sent"),
-    ("!", "refused: the line below says why"),
-    ("● ◐ ◆ ○ ·", "online, away, do not disturb, offline, unknown"),
-    ("# *", "a public group, a private one"),
-)
+
+def _signs(glyphs: Glyphs) -> list[tuple[str, str]]:
+    return [
+        (glyphs.sent, "sent, and kept by the server"),
+        (glyphs.read, "read by the other, in direct chats"),
+        (glyphs.waiting, "waiting to be sent"),
+        (glyphs.failed, "refused: the line below says why"),
+        *((sign, PRESENCE_WORDS[status]) for status, sign in glyphs.presence.items()),
+        (glyphs.group, "a public group"),
+        (glyphs.private, "a private group"),
+        (glyphs.request_in, "somebody who wants to add you"),
+        (glyphs.request_out, "somebody you have asked"),
+    ]
 
 
 class HelpScreen(ModalScreen[None]):
@@ -46,8 +54,9 @@ class HelpScreen(ModalScreen[None]):
     }
     """
 
-    def __init__(self, changed: Mapping[str, str]) -> None:
+    def __init__(self, changed: Mapping[str, str], glyphs: Glyphs) -> None:
         super().__init__()
+        self._glyphs = glyphs
         self._changed = changed
 
     def compose(self) -> ComposeResult:
@@ -73,14 +82,15 @@ class HelpScreen(ModalScreen[None]):
     def _text(self) -> Content:
         wide = self.app.size.width >= 80
         column = 22 if wide else 16
-        parts: list[Content | tuple[str, str]] = []
+        width = min(self.app.size.width, 92) - 8
+        parts: list[tuple[str, str]] = []
         for place, shortcuts in SHORTCUTS.items():
             parts.append((f"{place}\n", "bold $accent"))
             for shortcut in shortcuts:
                 if shortcut.id.startswith("conversation-") and shortcut.id[-1] in "23456789":
                     continue
                 keys = self._changed.get(shortcut.id, shortcut.keys).split(",")
-                parts += _pair(" ".join(show_key(key) for key in keys), shortcut.text, column)
+                parts += _pair(" ".join(show_key(key, self._glyphs) for key in keys), shortcut.text, column, width)
             parts.append(("\n", ""))
         topic = ""
         for row in ROWS:
@@ -89,14 +99,17 @@ class HelpScreen(ModalScreen[None]):
                 topic = row.topic
             names = "".join(f", /{alias}" for alias in row.aliases)
             also = f" (also {names[2:]})" if names else ""
-            parts += _pair(row.usage, row.help + also, column + 16 if wide else column)
-        parts.append(("\nA text that begins with // is sent with one slash.\n\n", "$text-muted"))
+            parts += _pair(row.usage, row.help + also, column + 16 if wide else column, width)
+        parts.append(("\nA text that begins with // is sent with one slash.\n\n", "$foreground-muted"))
         parts.append(("Signs\n", "bold $accent"))
-        for sign, meaning in _SIGNS:
-            parts += _pair(sign, meaning, column)
+        for sign, meaning in _signs(self._glyphs):
+            parts += _pair(sign, meaning, column, width)
         return Content.assemble(*parts)
 
 
-def _pair(left: str, right: str, column: int) -> list[tuple[str, str]]:
-    gap = "\n" + " " * (column + 2) if len(left) > column else " " * (column - len(left))
-    return [(f"  {left}", "bold $primary"), (f"{gap}{right}\n", "")]
+def _pair(left: str, right: str, column: int, width: int) -> list[tuple[str, str]]:
+    """A key and what it does, in two columns; a long key stands on a line of its own."""
+    indent = " " * (column + 2)
+    gap = f"\n{indent}" if cell_len(left) >= column else " " * (column - cell_len(left))
+    lines = [right[start:end] for start, end in wrap(right, max(width - column - 2, 10))]
+    return [(f"  {left}", "bold $primary"), (gap + f"\n{indent}".join(lines) + "\n", "")]

@@ -37,7 +37,7 @@ class MainScreen(DeskScreen):
 
     def __init__(self, client: ChatClient, options: Options, glyphs: Glyphs, zone: tzinfo | None) -> None:
         super().__init__(client, options, glyphs, zone)
-        self._herald = Herald(client.store)
+        self._herald = Herald(client.store, glyphs.ellipsis)
 
     def compose(self) -> ComposeResult:
         """Three panels over two lines."""
@@ -47,11 +47,10 @@ class MainScreen(DeskScreen):
             yield Members(self.client.store, self.glyphs)
         with Vertical(id="foot"):
             yield StatusLine(self.client, self.glyphs)
-            yield HintLine(self.options.keys)
+            yield HintLine(self.options.keys, self.glyphs)
 
     def on_mount(self) -> None:
         """Show the last state at once; it may be old."""
-        self.set_class(self.options.ascii, "-ascii")
         self.show_panel("chat")
         self._refresh_lists()
         self.query_one(StatusLine).refresh_words()
@@ -231,7 +230,13 @@ class MainScreen(DeskScreen):
 
     def action_first_unread(self) -> None:
         """The "new since" line."""
-        self.chat.first_unread()
+        conversation, divider = self.chat.conversation, self.chat.divider
+        if conversation is None or divider is None:
+            self.say("Nothing here is unread.")
+        elif conversation.tail_start > divider:
+            self.act(self.reach(conversation.conv, divider))
+        else:
+            self.chat.first_unread()
 
     def action_numbered(self, number: int) -> None:
         """The conversation of a number, from the top of the list."""
@@ -255,10 +260,9 @@ class MainScreen(DeskScreen):
     def action_cancel(self) -> None:
         """Esc: out of the selection, the mode, the panel; never of what was typed."""
         chat = self.chat
-        if chat.timeline.selected is not None:
-            chat.timeline.select_row(None)
-        elif self.panel == "chat" and chat.composer.has_focus:
+        if self.panel == "chat" and chat.composer.has_focus:
             chat.leave_mode()
+        chat.timeline.select_row(None)
         self.show_panel("chat")
 
     # -- where the person looks -------------------------------------------------------------------------------------

@@ -81,6 +81,7 @@ class PickerScreen(ModalScreen[str | None]):
             padding: 0 1;
         }
         & Input { border: none; height: 1; background: $surface; padding: 0 1; margin-bottom: 1; }
+        & Input:focus { border: none; background: $panel; }
         & RowList { height: auto; max-height: 20; background: $surface; }
         & TextLine { color: $text-muted; }
     }
@@ -101,7 +102,7 @@ class PickerScreen(ModalScreen[str | None]):
         with Vertical() as box:
             box.border_title = self._picker.title
             yield Input(self._picker.query, placeholder=self._picker.placeholder, id="query")
-            yield RowList(bar=self._bar, id="options")
+            yield RowList(bar=self._bar, always=True, id="options")
             yield TextLine(id="note")
 
     def on_mount(self) -> None:
@@ -205,7 +206,7 @@ class PickerScreen(ModalScreen[str | None]):
         if not note and not options:
             note = self._picker.empty if query or self._picker.search is None else ""
             if self._picker.free and query:
-                note = f"Enter takes “{query}”"
+                note = f'Enter takes "{query}"'
         line = self.query_one(TextLine)
         line.display = bool(note)
         line.show([(note, "dim")])

@@ -138,11 +138,11 @@ async def switch(desk: Desk) -> None:
         line = (*facts, (conversation.title, "strong"), (f"  {name}", "dim"))
         options.append(Option(str(conversation.conv), f"{conversation.title} {name}", (line,)))
     held = {conversation.peer for conversation in store.conversations.values()}
-    options += [
-        people.person_option(desk, contact.person)._replace(key=f"@{contact.person.user}")
-        for contact in contacts(store, "friend")
-        if contact.person.user not in held
-    ]
+    for contact in contacts(store, "friend"):
+        if contact.person.user not in held:
+            person = people.person_option(desk, contact.person)
+            first, *rest = person.lines[0]
+            options.append(Option(f"@{contact.person.user}", person.text, ((first, ("    ", "dim"), *rest),)))
     choice = await desk.pick(
         Picker("Go to", "name or number", options=options, numbered=True, empty="nothing has that name")
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Input, Label, Static
 
@@ -49,7 +49,7 @@ class SignInScreen(Screen[None]):
         & Horizontal { height: 1; margin-bottom: 1; }
         & Label { width: 14; color: $text-muted; }
         & Input { border: none; height: 1; padding: 0 1; background: $panel; width: 1fr; }
-        & Input:focus { background: $primary 20%; }
+        & Input:focus { border: none; background: $primary 20%; }
         & #port { width: 12; }
         & #say { height: auto; min-height: 1; color: $text-muted; }
         & #say.-bad { color: $error; text-style: bold; }
@@ -81,9 +81,8 @@ class SignInScreen(Screen[None]):
             yield self._field("Password", Input(password=True, id="password"))
             yield self._field("Display name", Input(placeholder="what others see; optional", id="display"), new=True)
             yield self._field("Invite code", Input(placeholder="if the server asks for one", id="invite"), new=True)
-            with Vertical():
-                yield Static(id="say", markup=False)
-                yield TextLine(id="keys")
+            yield Static(id="say", markup=False)
+            yield TextLine(id="keys")
 
     def on_mount(self) -> None:
         """Begin where something is missing."""

@@ -98,7 +98,7 @@ class DeskScreen(Screen[None]):
         self.load_members()
         self.chat.want_older()
         if seq is not None and not self._select(seq):
-            self.act(self._reach(conv, seq))
+            self.act(self.reach(conv, seq))
 
     def begin_reply(self, message: Message) -> None:
         """What is sent next answers ``message``."""
@@ -130,7 +130,7 @@ class DeskScreen(Screen[None]):
         else:
             from mrccsc_tui.ui.screens.help import HelpScreen  # noqa: PLC0415 - seldom seen, so not in the first import
 
-            self.app.push_screen(HelpScreen(self.options.keys))
+            self.app.push_screen(HelpScreen(self.options.keys, self.glyphs))
 
     def show_panel(self, panel: str) -> None:
         """Show ``chat``, ``sidebar`` or ``members`` and put the cursor there."""
@@ -221,7 +221,7 @@ class DeskScreen(Screen[None]):
             return True
         return False
 
-    async def _reach(self, conv: int, seq: int) -> None:
+    async def reach(self, conv: int, seq: int) -> None:
         """Load as far back as a message, and select it."""
         if not await self.client.load_until(conv, seq):
             from mrccsc_tui.ui.screens.excerpt import ExcerptScreen  # noqa: PLC0415

@@ -69,6 +69,8 @@ class ChatPanel(Vertical):
         """The person can see this: the terminal has the focus and nothing covers the conversation."""
         self._seen = 0
         self._kept_unread = False
+        self._arriving = False
+        """The unread messages are not held yet; nothing counts as seen until some history has come."""
 
     def compose(self) -> ComposeResult:
         """From the title to the composer."""
@@ -120,7 +122,10 @@ class ChatPanel(Vertical):
             spacious=self.app.size.height >= SPACIOUS_FROM,
         )
         roll = Roll(scene)
-        scene.divider = self._first_new() if unread else None
+        self._arriving = unread and conversation.tail_start > self._seen + 1
+        if unread:
+            scene.divider = None if self._arriving else self._first_new()
+            scene.divider = scene.divider or self._seen + 1
         self.timeline.show(roll, at=scene.divider)
         self.composer.put(self._client.draft(conversation.conv))
         self.refresh_facts()
@@ -137,6 +142,8 @@ class ChatPanel(Vertical):
             changed = digest.changed if digest is not None else ()
             self.timeline.take_in(changed, restart=digest is not None and digest.restarted, repaint=looks)
             self.query_one(TypingLine).heard(digest)
+            if digest is not None and digest.grown:
+                self._arrive()
             self.mark_seen()
             self._move_divider()
         self.refresh_facts()
@@ -152,7 +159,7 @@ class ChatPanel(Vertical):
             self.composer.placeholder = "/help shows what you can do"
             return
         self.query_one("#title", TextLine).show(self._title(conversation))
-        self.composer.placeholder = f"Message {clip(conversation.title, 30)}"
+        self.composer.placeholder = f"Message {clip(conversation.title, 30, self._glyphs.ellipsis)}"
 
     def select(self, seq: int) -> bool:
         """Put a message into view and select it; whether it is held."""
@@ -163,7 +170,7 @@ class ChatPanel(Vertical):
     def mark_seen(self) -> None:
         """Set the read mark as far as the person can see, once they can."""
         conversation = self.conversation
-        if conversation is None or not self.attentive:
+        if conversation is None or not self.attentive or self._arriving:
             return
         seen = conversation.cursor if self.timeline.following else self.timeline.bottom_seq() or 0
         self._seen = max(self._seen, seen)
@@ -180,13 +187,29 @@ class ChatPanel(Vertical):
         self._kept_unread = True
         self.timeline.move_divider(message.seq)
 
+    @property
+    def divider(self) -> int | None:
+        """The seq that the "new since" line stands above, when there is such a line."""
+        roll = self.timeline.roll
+        return None if roll is None else roll.scene.divider
+
     def first_unread(self) -> None:
-        """Go to the "new since" line."""
+        """Go to the "new since" line, as far as that is held."""
         roll = self.timeline.roll
         if roll is not None and roll.scene.divider is not None:
             ordinal = roll.at_index(roll.index(roll.scene.divider))
             if ordinal < roll.ledger.end:
                 self.timeline.bring(roll.key(ordinal))
+
+    def _arrive(self) -> None:
+        """The first history of a conversation that was opened with unread messages has come."""
+        conversation = self.conversation
+        if not self._arriving or conversation is None:
+            return
+        self._arriving = False
+        if conversation.tail_start <= self._seen + 1:
+            self.timeline.move_divider(self._first_new())
+            self.first_unread()
 
     def _first_new(self) -> int | None:
         """The seq of the first message by others that was not seen."""
@@ -201,7 +224,7 @@ class ChatPanel(Vertical):
 
     def _move_divider(self) -> None:
         roll = self.timeline.roll
-        if roll is None or self._kept_unread:
+        if roll is None or self._kept_unread or self._arriving:
             return
         divider = roll.scene.divider
         if (divider is None or divider <= self._seen) and (new := self._first_new()) is not None:
@@ -295,7 +318,12 @@ class ChatPanel(Vertical):
         whom = whom or store.person(mode.message.by).display_name
         what = "Editing" if mode.kind == "edit" else f"Answering {whom}"
         self.query_one("#mode", TextLine).show(
-            [(what, "accent"), ("  Esc ", "key"), ("cancels  ", "dim"), (clip(mode.message.text, 200), "dim")]
+            [
+                (what, "accent"),
+                ("  Esc ", "key"),
+                ("cancels  ", "dim"),
+                (clip(mode.message.text, 200, self._glyphs.ellipsis), "dim"),
+            ]
         )
 
     def _title(self, conversation: Conversation) -> list[Piece]:

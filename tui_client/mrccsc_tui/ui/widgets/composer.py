@@ -33,8 +33,6 @@ class Composer(TextArea):
         scrollbar-size-vertical: 1;
         &:focus { border: round $primary 70%; }
         &.-reply, &.-edit { border: round $accent 70%; }
-        .-ascii & { border: ascii $border; }
-        .-ascii &:focus { border: ascii $primary; }
         & .text-area--cursor-line { background: $background; }
     }
     """

@@ -70,7 +70,7 @@ class Members(RowList):
         mine = self._store.me is not None and self._store.me.user == user
         presence = self._store.presence(user) or member.presence
         status = "online" if mine and self._store.status.online else status_of(presence)
-        name = clip(member.person.display_name, max(self.size.width - 8, 4) if self.size.width else 16)
+        name = clip(member.person.display_name, max((self.size.width or 24) - 8, 4), self._glyphs.ellipsis)
         pieces: list[Piece] = [
             (f"{self._glyphs.presence[status]} ", status or "dim"),
             (name, "dim" if status in ("offline", "") else "text"),

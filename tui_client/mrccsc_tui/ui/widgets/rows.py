@@ -44,7 +44,7 @@ class ListRow(NamedTuple):
 
 
 class RowList(ScrollView, can_focus=True):
-    """Rows of one or more lines with a cursor. Whatever is not laid out yet costs nothing."""
+    """Rows of one or more lines with a cursor, which shows while the list has the focus, or ``always``."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"rows--{name}" for name in (*STYLES, "cursor", "cursor-blurred")}
     DEFAULT_CSS = """
@@ -100,9 +100,10 @@ class RowList(ScrollView, can_focus=True):
             """The list, for ``@on`` with a selector."""
             return self.rows
 
-    def __init__(self, *, bar: str = "▌", id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, *, bar: str = "▌", always: bool = False, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._bar = bar
+        self._always = always
         self._rows: list[ListRow] = []
         self._lines: list[tuple[int, int]] = []
         self._tops: list[int] = []
@@ -202,7 +203,7 @@ class RowList(ScrollView, can_focus=True):
             return Strip.blank(self.size.width, base)
         index, number = self._lines[line]
         row = self._rows[index]
-        marked = row.key is not None and (index == self._cursor and self._shows_cursor)
+        marked = row.key is not None and (index == self._cursor and (self._always or self.has_focus))
         current = row.key is not None and row.key == self.current
         edge = self._bar if current and number == 0 else " "
         segments = [Segment(edge, self._style("bar"))]
@@ -214,10 +215,6 @@ class RowList(ScrollView, can_focus=True):
         if marked:
             strip = strip.apply_style(Style(bold=True))
         return strip.crop_extend(0, self.size.width, base)
-
-    @property
-    def _shows_cursor(self) -> bool:
-        return self.has_focus
 
     def _place_cursor(self, index: int) -> None:
         self._cursor = index

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from textual.message import Message as Event
 
@@ -17,13 +16,15 @@ from mrccsc_tui.ui.widgets.timeline.wrap import clip
 from mrccsc_tui.ui.words import badge, contacts, count, directs, groups, sign, status_of
 
 
-class PersonKey(NamedTuple):
+@dataclass(frozen=True)
+class PersonKey:
     """The row of a contact."""
 
     user: int
 
 
-class ConvKey(NamedTuple):
+@dataclass(frozen=True)
+class ConvKey:
     """The row of a conversation."""
 
     conv: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from rich.cells import cell_len
 from textual.timer import Timer
@@ -39,7 +40,9 @@ class StatusLine(TextLine):
         status = client.status
         style = "online" if status.online else "bad" if status.phase in ("offline", "stopped") else "away"
         sign = self._glyphs.presence["online" if status.online else "offline"]
-        pieces: list[Piece] = [(f"{sign} ", style), (status.words(client.now()), "text" if status.online else style)]
+        # On a narrow terminal what matters comes first; /status says why.
+        brief = status if self.app.size.width >= 80 else replace(status, reason=None)
+        pieces: list[Piece] = [(f"{sign} ", style), (brief.words(client.now()), "text" if status.online else style)]
         me = client.store.me
         if me is not None:
             mine = client.store.my_presence
@@ -63,14 +66,15 @@ class HintLine(TextLine):
     HintLine { background: $panel; color: $text-muted; }
     """
 
-    def __init__(self, changed: Mapping[str, str]) -> None:
+    def __init__(self, changed: Mapping[str, str], glyphs: Glyphs) -> None:
         super().__init__(id="hints")
+        self._glyphs = glyphs
         self._changed = changed
         self._shown: list[tuple[str, str]] = []
 
     def show_shortcuts(self, ids: Iterable[str]) -> None:
         """Show the keys with these ids, then those that work anywhere on the main screen."""
-        shown = hints((*ids, *_ANYWHERE), self._changed)
+        shown = hints((*ids, *_ANYWHERE), self._changed, self._glyphs)
         self._shown = shown
         self._fit()
 

@@ -49,10 +49,14 @@ class Welcome(Static):
         for keys, what, command in _FIRST if fresh else _THEN:
             parts += [(f"  {keys:<8}", "bold $primary"), (f"{what}\n", "")]
             if command:
-                parts.append((f"{'':<10}or type {command}\n", "$text-muted"))
+                parts.append((f"{'':<10}or type {command}\n", "$foreground-muted"))
         if fresh and me is not None:
-            parts += [("\nFriends find you as ", "$text-muted"), (me.username, "bold"), (".", "$text-muted")]
-        parts.append(("\nF1 shows all keys and commands.", "$text-muted"))
+            parts += [
+                ("\nFriends find you as ", "$foreground-muted"),
+                (me.username, "bold"),
+                (".", "$foreground-muted"),
+            ]
+        parts.append(("\nF1 shows all keys and commands.", "$foreground-muted"))
         self.update(Content.assemble(*parts))
 
 

@@ -33,9 +33,9 @@ def describe(notice: Notice, name: Callable[[int], str], *, direct: bool = False
 def _changes(notice: Notice) -> str:
     parts: list[str] = []
     if notice.title is not None:
-        parts.append(f"changed the title to “{notice.title}”")
+        parts.append(f'changed the title to "{notice.title}"')
     if notice.topic is not None:
-        parts.append(f"set the topic to “{notice.topic}”" if notice.topic else "removed the topic")
+        parts.append(f'set the topic to "{notice.topic}"' if notice.topic else "removed the topic")
     if notice.visibility is not None:
         parts.append(f"made the group {notice.visibility}")
     return " and ".join(parts) or "changed the group"

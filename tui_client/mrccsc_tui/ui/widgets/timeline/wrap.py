@@ -60,7 +60,7 @@ def count_lines(text: str, width: int) -> int:
     return len(wrap(text, width))
 
 
-def clip(text: str, width: int, ellipsis: str = "…") -> str:
+def clip(text: str, width: int, ellipsis: str) -> str:
     """``text`` on one line and within ``width`` cells, with an ellipsis where something was cut."""
     text = " ".join(text.split())
     if cell_len(text) <= width:
@@ -74,12 +74,6 @@ def clip(text: str, width: int, ellipsis: str = "…") -> str:
         if used > room:
             return text[:start].rstrip() + ellipsis
     return text
-
-
-def fit(text: str, width: int, ellipsis: str = "…") -> str:
-    """:func:`clip`, then padded with blanks to exactly ``width`` cells."""
-    clipped = clip(text, width, ellipsis)
-    return clipped + " " * (width - cell_len(clipped))
 
 
 @lru_cache(maxsize=256)

@@ -1,0 +1,192 @@
+"""Screens in memory: over a recorded session, for pictures, and over a real server, for what people do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC
+from pathlib import Path
+
+import pytest
+from pytest_textual_snapshot import SVGImageExtension
+from syrupy.assertion import SnapshotAssertion
+from textual.pilot import Pilot
+
+from mrccsc_tui.client import ChatClient
+from mrccsc_tui.config import Options, Profile
+from mrccsc_tui.profile import Session, save_session
+from mrccsc_tui.ui.app import ChatApp
+from mrccsc_tui.ui.screens.main import MainScreen
+from tests.client.fakes import FakeClock
+from tests.client.party import Party
+from tests.ui.recording import Recording, Replay
+from tests.waiting import wait_until
+from tests.wire.server import Server
+
+SIZES = ((60, 20), (100, 30), (140, 40))
+
+Show = Callable[..., AbstractAsyncContextManager["Stage"]]
+Picture = Callable[[], bool]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The files of this test's clients are its own."""
+    for name in ("CONFIG", "DATA", "CACHE", "STATE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
+    return tmp_path
+
+
+@pytest.fixture(params=SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def size(request: pytest.FixtureRequest) -> tuple[int, int]:
+    """The sizes of terminals that every screen is drawn at."""
+    return request.param
+
+
+_KEYS = {" ": "space", "/": "slash", "@": "at", "#": "number_sign", ":": "colon", "-": "minus", ".": "full_stop"}
+
+
+class Stage:
+    """A running client on a screen in memory."""
+
+    def __init__(self, app: ChatApp, client: ChatClient, pilot: Pilot[None], snapshot: SnapshotAssertion) -> None:
+        self.app = app
+        self.client = client
+        self.pilot = pilot
+        self._snapshot = snapshot
+
+    @property
+    def main(self) -> MainScreen:
+        """The main screen, whatever is above it."""
+        return next(screen for screen in self.app.screen_stack if isinstance(screen, MainScreen))
+
+    @property
+    def text(self) -> str:
+        """Everything that is on the terminal, one line a row."""
+        width, height = self.app.size
+        return (
+            "\n".join(
+                "".join(segment.text for segment in strip)
+                for strip in self.app.screen._compositor.render_strips(self.app.size)
+                if strip.cell_length <= width
+            )
+            if height
+            else ""
+        )
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+
+    async def type(self, text: str) -> None:
+        """Type a text, key by key."""
+        names = {
+            " ": "space",
+            "/": "slash",
+            "@": "at",
+            "#": "number_sign",
+            ":": "colon",
+            "-": "minus",
+            "_": "underscore",
+        }
+        await self.pilot.press(*(names.get(char, char) for char in text))
+
+    async def command(self, text: str) -> None:
+        """Type into the composer and press Enter."""
+        self.main.chat.composer.focus()
+        self.main.chat.composer.put(text)
+        await self.pilot.press("enter")
+
+    async def until(self, condition: Callable[[], object], what: str = "the condition") -> None:
+        await wait_until(condition, what)
+        await self.pilot.pause()
+
+    async def sees(self, *texts: str) -> None:
+        """All of these are on the screen."""
+        for text in texts:
+            await wait_until(lambda text=text: text in self.text, f"seeing {text!r} on\n{self.text}\n")
+
+    async def opens(self, conv: int) -> None:
+        """Open a conversation and wait for its history."""
+        self.main.open_conversation(conv)
+        await self.until(lambda: not self.client.store.conversations[conv].more_before, "the history")
+
+    async def picture(self) -> bool:
+        """Whether the screen looks as it did when somebody accepted its picture."""
+        await self.pilot.pause()
+        return self._snapshot == self.app.export_screenshot()
+
+
+@pytest.fixture
+def replay() -> Replay:
+    """The recorded morning of Ana."""
+    return Replay(Recording.load("morning"))
+
+
+@pytest.fixture
+def clock(replay: Replay) -> FakeClock:
+    """A minute after the last thing that was recorded; it stands still."""
+    clock = FakeClock()
+    clock.time = max(log[-1]["at"] for log in replay.recording.logs.values()) / 1_000 + 60
+    return clock
+
+
+@pytest.fixture
+def show(replay: Replay, clock: FakeClock, snapshot: SnapshotAssertion) -> Show:
+    """Show a client of the recorded session: ``async with show((100, 30)) as stage``."""
+    picture = snapshot.use_extension(SVGImageExtension)
+
+    @asynccontextmanager
+    async def start(
+        size: tuple[int, int] = (100, 30),
+        *,
+        signed_in: bool = True,
+        online: bool = True,
+        options: Options | None = None,
+    ) -> AsyncIterator[Stage]:
+        profile = Profile("ana", "127.0.0.1", 8000)
+        if signed_in:
+            save_session("ana", Session("127.0.0.1", 8000, False, 1, "ana", "token"))
+        client = ChatClient(profile, connect=replay.dial, clock=clock, chance=lambda: 0.5)
+        app = ChatApp(client, options or Options(), zone=UTC)
+        async with app.run_test(size=size) as pilot:
+            if signed_in:
+                await wait_until(lambda: client.status.online, "being online")
+            await pilot.pause()
+            yield Stage(app, client, pilot, picture)
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The module's real server."""
+    server = Server(tmp_path_factory.mktemp("server"), "--unlimited", limits="presence_grace = 0.3").start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def party(server: Server) -> AsyncIterator[Party]:
+    """People with the real client on the module's server."""
+    party = Party(server)
+    yield party
+    await party.close()
+
+
+@pytest.fixture
+def play(party: Party, snapshot: SnapshotAssertion) -> Show:
+    """Show the client of somebody of the party: ``async with play(ann) as stage``. It is a second start of theirs."""
+
+    @asynccontextmanager
+    async def start(
+        person: ChatClient, size: tuple[int, int] = (100, 30), options: Options | None = None
+    ) -> AsyncIterator[Stage]:
+        await party.stop(person)
+        client = ChatClient(person.profile)
+        app = ChatApp(client, options or Options(), zone=UTC)
+        async with app.run_test(size=size) as pilot:
+            await wait_until(lambda: client.status.online, "being online")
+            await pilot.pause()
+            yield Stage(app, client, pilot, snapshot)
+
+    return start
