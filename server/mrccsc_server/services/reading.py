@@ -68,6 +68,6 @@ class Reading:
 def _position(cursor: str | None) -> int | None:
     if cursor is None:
         return None
-    if not cursor.isascii() or not cursor.isdecimal() or len(cursor) > 16:
+    if not cursor.isascii() or not cursor.isdecimal():  # The model caps its length.
         raise Refusal(ErrorCode.INVALID, "The cursor is not one that this server gave.")
     return int(cursor)
