@@ -22,7 +22,7 @@ from mrccsc_server.telemetry.logging import LogFormat, LogLevel
 from mrccsc_shared.limits import Limits
 
 PREFIX = "MRCCSC_"
-RATES = ("sends", "requests", "changes", "address")
+RATES = ("sends", "requests", "changes", "address", "sign_in")
 UNLIMITED = 1_000_000_000
 
 

@@ -110,8 +110,8 @@ class Limits(BaseModel):
     address_rate: float = Field(50.0, gt=0)
     address_burst: int = Field(500, ge=1)
     """New connections and sign-ins of one address."""
-    sign_in_rate: float = Field(400.0, gt=0)
-    sign_in_burst: int = Field(2_000, ge=1)
+    sign_in_rate: float = Field(1_000.0, gt=0)
+    sign_in_burst: int = Field(5_000, ge=1)
     """Sign-ins by token of the whole node, so that a storm of reconnects is admitted evenly."""
     failure_delay: float = Field(1.0, gt=0)
     """Seconds that a failed password closes an account and address; it doubles with each further one."""
