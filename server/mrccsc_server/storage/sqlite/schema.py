@@ -42,10 +42,9 @@ def prepare(path: Path) -> Identity:
         with closing(connect(path)) as connection:
             _check(connection, path)
             _use_wal(connection)
-            identity = _migrate(connection, path)
-            # What a crash has left in the log may hold texts that were deleted since.
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            return identity
+            # Closing the only connection empties the write-ahead log, and with it what a crash has left in there of
+            # texts that were deleted.
+            return _migrate(connection, path)
     except (sqlite3.Error, OSError) as error:
         raise StoreError(_explain(path, error)) from None
 

@@ -83,6 +83,22 @@ async def test_a_commit_holds_only_so_many_rows(tmp_path: Path) -> None:
     await database.close()
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"), [("synchronous", 2), ("journal_mode", "wal"), ("secure_delete", 1), ("foreign_keys", 1)]
+)
+async def test_a_commit_is_durable_and_thorough(database: Database, setting: str, value: object) -> None:
+    """A test cannot cut the power; these settings are what SQLite's promises rest on."""
+    row = await database.write(lambda transaction: transaction.connection.execute(f"PRAGMA {setting}").fetchone())
+    assert row == (value,)
+
+
+async def test_readers_cannot_write(database: Database) -> None:
+    assert await code_of(database.read(lambda connection: connection.execute("DELETE FROM note"))) is (
+        ErrorCode.UNAVAILABLE
+    )
+    assert await notes(database) == []
+
+
 async def test_a_job_that_fails_is_undone_alone(database: Database) -> None:
     def fail(transaction: Transaction) -> None:
         insert(transaction, 1_000)
