@@ -149,7 +149,8 @@ def _log_to(file: Path) -> None:
     logging.captureWarnings(capture=True)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _common() -> _Parser:
+    """The options that may stand before and after a command. Made anew for each parser: they share their defaults."""
     common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     common.add_argument("--host", help="the server's name or address (127.0.0.1)")
     common.add_argument("--port", type=int, help="its port (8000)")
@@ -157,11 +158,14 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--ca", type=Path, metavar="FILE", help="trust these certificates instead of the system's")
     common.add_argument("--profile", metavar="NAME", help="one account on one server (default)")
     common.add_argument("--config", type=Path, metavar="FILE", help="another configuration file")
+    return common
 
+
+def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="mrccsc-tui",
         description="Chat in the terminal. Without a command it opens the screen.",
-        parents=[common],
+        parents=[_common()],
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"mrccsc-tui {__version__}")
@@ -176,7 +180,7 @@ def _parser() -> argparse.ArgumentParser:
     target = "@user, #group title, or the number of a conversation"
 
     def add(name: str, text: str) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=text, description=text, parents=[common], allow_abbrev=False)
+        command = commands.add_parser(name, help=text, description=text, parents=[_common()], allow_abbrev=False)
         command.set_defaults(command=name)
         return command
 

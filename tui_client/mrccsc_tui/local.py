@@ -34,7 +34,7 @@ LINGER = 15
 PATIENCE = 30.0
 """Seconds until a server that was started must accept."""
 
-MAX_STARTS = 3
+MAX_STARTS = 2
 """A start can fail because two clients started a server at once."""
 
 _started: list[subprocess.Popen[bytes]] = []

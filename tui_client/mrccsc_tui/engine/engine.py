@@ -125,6 +125,8 @@ class Engine:
     def _new_line(self, address: Address) -> Line:
         ears = Ears(self._receive, self._status, self._signed_in, self._resume)
         self._line = Line(address, ears, dial=self._dial, clock=self.clock, random=self.random)
+        # At once, so that nobody takes a line that is only about to begin for one that has ended.
+        self._status(replace(self._line.status, phase="connecting"))
         return self._line
 
     async def _run(self, line: Line, request: Frame | None, signed_in: asyncio.Future[None] | None) -> None:

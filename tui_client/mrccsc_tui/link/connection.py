@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 DEADLINE = 15.0
 """Seconds until a request without an answer counts as unanswered."""
 
-WELCOME_TIME = 10.0
+WELCOME_TIME = 8.0
 """Seconds until a server must have said who it is."""
 
 MIN_HEARTBEAT = 0.02
@@ -43,6 +43,8 @@ Frame = Mapping[str, Any]
 Receiver = Callable[[Frame, Frame], None]
 """Takes a frame, and the request that it answers (empty for an event)."""
 
+_CLOSED = "The server closed the connection."
+_NO_GREETING = "The server does not greet. It may want TLS, or not be an MRCCSC server."
 _FORGET = {CloseCode.REVOKED, CloseCode.LOGGED_OUT}
 
 
@@ -118,7 +120,9 @@ class Connection:
             async with asyncio.timeout(WELCOME_TIME):
                 first = await self._next_line()
         except TimeoutError:
-            raise LineLost("The server does not greet. It may want TLS, or not be an MRCCSC server.") from None
+            raise LineLost(_NO_GREETING) from None
+        except LineLost as lost:
+            raise LineLost(_NO_GREETING if lost.reason == _CLOSED else lost.reason) from None
         if _protocol(first) not in (None, PROTOCOL):
             raise LineLost("The server speaks another version of the protocol than this client.", final=True)
         frame = _decode(first)
@@ -208,7 +212,7 @@ class Connection:
             except OSError:
                 raise LineLost("The connection broke.") from None
             if not data:
-                raise LineLost("The server closed the connection.")
+                raise LineLost(_CLOSED)
             # A flood of frames must not keep the screen from its turn.
             await asyncio.sleep(0)
             try:

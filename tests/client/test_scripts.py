@@ -1,0 +1,192 @@
+"""``mrccsc-tui`` as a process: send, tail and export against a real server, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from mrccsc_tui import cli
+from mrccsc_tui.profile import locked
+from tests.client.party import PASSWORD, Party, direct, group, me, sees, settled
+from tests.waiting import wait_until
+
+COMMAND = str(Path(sys.executable).with_name("mrccsc-tui"))
+
+
+class Done:
+    """How a command ended."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+async def start(*arguments: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        COMMAND,
+        *arguments,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=os.environ,
+    )
+
+
+async def ended(process: asyncio.subprocess.Process, stdin: str = "") -> Done:
+    async with asyncio.timeout(60):
+        out, err = await process.communicate(stdin.encode())
+    assert process.returncode is not None
+    return Done(process.returncode, out.decode(), err.decode())
+
+
+async def run(*arguments: str, stdin: str = "") -> Done:
+    return await ended(await start(*arguments), stdin)
+
+
+async def here(capsys: pytest.CaptureFixture[str], *arguments: str) -> Done:
+    """The same in this process, for what needs no process of its own."""
+    capsys.readouterr()
+    code = await asyncio.to_thread(cli.run, list(arguments))
+    return Done(code, *capsys.readouterr())
+
+
+async def test_send_waits_until_the_server_has_it_beside_an_open_client(party: Party) -> None:
+    ann, bob = await party.friends("ann", "bob")
+    profile = ["--profile", ann.profile.name]
+    done = await run("send", *profile, f"@{me(bob).username}", "hello", "from", "a script")
+    assert (done.code, done.out, done.err) == (0, "", "")
+    await wait_until(lambda: bob.store.conversations, "the conversation")
+    (conv,) = bob.store.conversations
+    await bob.load_older(conv)
+    await sees(bob, conv, "hello from a script")
+    tea = await group(ann, bob, title="Tea time")
+    done = await run(*profile, "send", "#tea TIME", stdin="two\nlines\n")
+    assert done.code == 0, done.err
+    await sees(bob, tea, "two\nlines")
+    done = await run(*profile, "send", str(conv), "--", "-minus")
+    assert done.code == 0, done.err
+    await sees(bob, conv, "hello from a script", "-minus")
+
+
+async def test_send_says_why_not(party: Party, capsys: pytest.CaptureFixture[str]) -> None:
+    ann, bob = await party.friends("ann", "bob")
+    conv = await direct(ann, bob)
+    profile = ["--profile", ann.profile.name]
+    for target in ("@nobody", "#nothing", "99999"):
+        done = await here(capsys, *profile, "send", target, "hello")
+        assert (done.code, len(done.err.splitlines())) == (1, 1)
+    done = await here(capsys, *profile, "send", str(conv), "   ")
+    assert (done.code, done.err) == (1, "mrccsc-tui: A message is not blank.\n")
+    await bob.remove_contact(me(ann).user)
+    done = await here(capsys, *profile, "send", str(conv), "hello")
+    assert (done.code, len(done.err.splitlines())) == (1, 1)
+
+
+async def test_tail_prints_what_is_said_from_now_on(party: Party) -> None:
+    ann, bob = await party.friends("ann", "bob")
+    conv = await direct(ann, bob)
+    bob.send(conv, "before")
+    await settled(bob)
+    tails = [
+        await start("--profile", ann.profile.name, "tail", "--json", "--count", "2"),
+        await start("--profile", ann.profile.name, "tail", f"@{me(bob).username}", "--count", "2"),
+    ]
+    for tail in tails:
+        assert tail.stderr is not None
+        assert (await tail.stderr.readline()) == b"mrccsc-tui: listening\n"
+    bob.send(conv, "now \x1b[31m")
+    ann.send(conv, "answer")
+    as_json, plain = [await ended(tail) for tail in tails]
+    lines = [json.loads(line) for line in as_json.out.splitlines()]
+    assert {(one["username"], one["text"]) for one in lines} == {
+        (me(bob).username, "now \x1b[31m"),
+        (me(ann).username, "answer"),
+    }
+    assert [one["seq"] for one in lines] == [3, 4]
+    assert "\x1b" not in as_json.out + plain.out
+    assert f"<{me(bob).username}> now ␛[31m\n" in plain.out
+    assert (as_json.code, plain.code) == (0, 0)
+
+
+async def test_export_prints_the_whole_history(party: Party, capsys: pytest.CaptureFixture[str]) -> None:
+    ann, bob = await party.friends("ann", "bob")
+    conv = await direct(ann, bob)
+    for number in range(250):
+        ann.send(conv, f"message {number}")
+    await group(ann, bob, title="Tea")
+    await settled(ann)
+    done = await here(capsys, "--profile", bob.profile.name, "export", f"@{me(ann).username}")
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    assert [one["seq"] for one in lines] == list(range(1, 252))
+    assert [one["text"] for one in lines[1:]] == [f"message {number}" for number in range(250)]
+    everything = await here(capsys, "--profile", bob.profile.name, "export")
+    assert {json.loads(line)["title"] for line in everything.out.splitlines()} == {"Ann", "Tea"}
+
+
+async def test_a_password_command_signs_a_script_in(
+    party: Party, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ann, bob = await party.friends("ann", "bob")
+    conv = await direct(ann, bob)
+    file = home / "config" / "mrccsc" / "config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text(
+        f'profile = "robot"\n[profiles.robot]\nport = {party.server.port}\nusername = "{me(ann).username}"\n'
+        f'password-command = "echo {PASSWORD!r}"\n'
+    )
+    done = await here(capsys, "send", f"@{me(bob).username}", "beep")
+    assert (done.code, done.err) == (0, "")
+    await sees(bob, conv, "beep")
+    file.write_text(file.read_text().replace("password-command", "# password-command"))
+    assert (await here(capsys, "send", f"@{me(bob).username}", "beep again")).code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--bogus"], 2, "--bogus"),
+        (["send"], 2, "TARGET"),
+        (["--port", "http"], 2, "--port"),
+        (["--port", "0"], 2, "not between 1 and 65535"),
+        (["--profile", "../x", "send", "@bob", "hi"], 2, "profile's name"),
+        (["send", "@bob", "hi"], 2, "not signed in"),
+        (["--config", "/no/such/folder", "--local", "--port", "1"], 2, "--local takes no"),
+        (["send", "@bob", "hi", "--timeout", "0"], 2, "--timeout"),
+    ],
+)
+async def test_what_is_asked_wrongly_is_one_line_and_status_two(
+    arguments: list[str], code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = await here(capsys, *arguments)
+    assert done.code == code
+    assert len(done.err.splitlines()) == 1
+    assert words in done.err
+
+
+async def test_a_server_that_is_not_there_is_status_three(party: Party, capsys: pytest.CaptureFixture[str]) -> None:
+    ann = await party.person("ann")
+    await party.stop(ann)
+    session = next(Path(os.environ["XDG_STATE_HOME"]).rglob("session.json"))
+    session.write_text(session.read_text().replace(f'"port": {party.server.port}', '"port": 1'))
+    done = await here(capsys, "--profile", ann.profile.name, "send", "@bob", "hi", "--timeout", "2")
+    assert (done.code, len(done.err.splitlines())) == (3, 1)
+
+
+async def test_a_profile_that_is_open_is_not_opened_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    with locked("busy"):
+        done = await here(capsys, "--profile", "busy")
+    assert done.code == 2
+    assert "busy-2" in done.err
+    assert str(os.getpid()) in done.err
+
+
+async def test_version_and_help_are_there() -> None:
+    version, text = await run("--version"), await run("--help")
+    assert version.out.startswith("mrccsc-tui ")
+    assert (version.code, text.code) == (0, 0)
+    for option in ("--host", "--tls", "--ca", "--theme", "--list-themes", "--no-notify", "--ascii", "--local", "send"):
+        assert option in text.out

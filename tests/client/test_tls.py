@@ -1,0 +1,79 @@
+"""TLS: the server proves who it is, or there is no line at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from mrccsc_tui.client import ChatClient, RequestError
+from mrccsc_tui.config import Profile
+from tests.client.party import PASSWORD
+from tests.wire.server import Server
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("ca") / "ca.pem"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, authority: Path) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("tls")
+    issuer = trustme.CA()
+    issuer.cert_pem.write_to_path(authority)
+    issued = issuer.issue_cert("127.0.0.1")
+    issued.private_key_pem.write_to_path(folder / "key.pem")
+    for part in issued.cert_chain_pems:
+        part.write_to_path(folder / "cert.pem", append=True)
+    server = Server(folder, "--tls-cert", str(folder / "cert.pem"), "--tls-key", str(folder / "key.pem")).start()
+    yield server
+    server.stop()
+
+
+async def failure(profile: Profile) -> str:
+    client = ChatClient(profile)
+    await client.start()
+    with pytest.raises(RequestError) as failed:
+        await client.register("eve", PASSWORD)
+    await client.stop()
+    return failed.value.message
+
+
+async def test_a_trusted_server_is_chatted_with(server: Server, authority: Path) -> None:
+    client = ChatClient(Profile("ann", "127.0.0.1", server.port, tls=True, ca=authority))
+    await client.start()
+    await client.register("ann", PASSWORD)
+    assert client.status.encrypted
+    assert "not encrypted" not in client.status.words(client.now())
+    await client.stop()
+
+
+async def test_an_untrusted_server_is_not(server: Server) -> None:
+    assert "not trusted" in await failure(Profile("eve", "127.0.0.1", server.port, tls=True))
+
+
+async def test_a_server_of_another_name_is_not(server: Server, authority: Path) -> None:
+    assert "not trusted" in await failure(Profile("eve", "localhost", server.port, tls=True, ca=authority))
+
+
+async def test_a_plain_client_on_the_tls_port_is_told(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mrccsc_tui.link.connection.WELCOME_TIME", 0.5)
+    assert "TLS" in await failure(Profile("eve", "127.0.0.1", server.port))
+
+
+async def test_certificates_that_are_none_are_named(server: Server, tmp_path: Path) -> None:
+    nonsense = tmp_path / "nonsense.pem"
+    nonsense.write_text("nothing")
+    message = await failure(Profile("eve", "127.0.0.1", server.port, tls=True, ca=nonsense))
+    assert "nonsense.pem holds no usable certificates" in message
+
+
+async def test_a_server_that_speaks_no_tls_gets_no_plain_word(tmp_path: Path) -> None:
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    plain = Server(folder).start()
+    assert "does not speak TLS" in await failure(Profile("eve", "127.0.0.1", plain.port, tls=True))
+    assert plain.stop() == 0
