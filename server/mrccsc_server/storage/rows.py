@@ -9,7 +9,6 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
-from uuid import UUID
 
 from pydantic_core import to_json
 
@@ -53,7 +52,8 @@ def pack_cid(cid: str) -> bytes:
 
 def unpack_cid(packed: bytes) -> str:
     """The canonical form of a packed cid."""
-    return str(UUID(bytes=packed))
+    digits = packed.hex()  # Three times as fast as by way of a UUID.
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def account(row: Row) -> Account:

@@ -77,6 +77,7 @@ class Readers:
 
     def _run(self) -> None:
         connection: sqlite3.Connection | None = None
+        failing = False
         while (job := self._take()) is not None:
             if job.future.cancelled():
                 continue
@@ -84,8 +85,11 @@ class Readers:
                 if connection is None:
                     connection = connections.connect(self._path, read_only=True)
                 result = self._read(job, connection)
+                failing = False
             except Exception as error:  # noqa: BLE001 - whatever happens, the caller gets an answer
-                _logger.warning("reading from the database failed: %s", error)
+                if not failing:  # Once, however many reads fail.
+                    failing = True
+                    _logger.warning("reading from the database failed: %s", error)
                 if connection is not None:
                     connection.close()
                     connection = None
