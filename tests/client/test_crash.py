@@ -16,7 +16,7 @@ from tests.client.party import Party, direct, me, settled, texts
 from tests.waiting import wait_until
 from tests.wire.server import Server
 
-KILLS = 3
+KILLS = 2
 
 
 async def test_every_word_is_stored_once_and_in_order_whenever_the_server_is_killed(tmp_path: Path) -> None:

@@ -103,7 +103,10 @@ class Stage:
     async def sees(self, *texts: str) -> None:
         """All of these are on the screen."""
         for text in texts:
-            await wait_until(lambda text=text: text in self.text, f"seeing {text!r} on\n{self.text}\n")
+            try:
+                await wait_until(lambda text=text: text in self.text)
+            except AssertionError:
+                raise AssertionError(f"{text!r} is not on the screen:\n{self.text}") from None
 
     async def opens(self, conv: int) -> None:
         """Open a conversation and wait for its history."""
@@ -184,7 +187,7 @@ def play(party: Party, snapshot: SnapshotAssertion) -> Show:
         await party.stop(person)
         client = ChatClient(person.profile)
         app = ChatApp(client, options or Options(), zone=UTC)
-        async with app.run_test(size=size) as pilot:
+        async with app.run_test(size=size, notifications=True) as pilot:
             await wait_until(lambda: client.status.online, "being online")
             await pilot.pause()
             yield Stage(app, client, pilot, snapshot)

@@ -135,6 +135,10 @@ class Client:
         """Send a request without waiting; the future is its answer, also when that is an error."""
         self._next += 1
         answer: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
+        if self._closed:
+            answer.set_exception(Closed(self.lines[-1] if self.lines else None))
+            answer.exception()  # Looked at, so that nobody has to.
+            return answer
         self._answers[self._next] = answer
         line = {"type": kind, "id": self._next, **{key.rstrip("_"): value for key, value in fields.items()}}
         self._writer.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")

@@ -15,16 +15,16 @@ _numbers = itertools.count(1)
 
 
 class Stage:
-    """Gives tests their people. Closes every connection at the end and makes sure that the server lives."""
+    """Gives tests their people."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, company: list[Client]) -> None:
         self.server = server
         self.port = server.port
-        self._clients: list[Client] = []
+        self._company = company
 
     async def stranger(self, name: str = "a stranger") -> Client:
         """A connection that has not signed in."""
-        return await Client(name, self.server.port, self._clients).connect()
+        return await Client(name, self.port, self._company).connect()
 
     async def person(self, name: str) -> Client:
         """Somebody new, with a user name that begins with ``name``."""
@@ -44,11 +44,6 @@ class Stage:
             await one.settle()
             one.forget()
         return people
-
-    async def close(self) -> None:
-        for client in self._clients:
-            await client.close()
-        assert self.server.is_running, "the server died:\n" + "".join(self.server.output[-20:])
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +68,19 @@ def server(tmp_path_factory: pytest.TempPathFactory, server_options: list[str], 
 
 
 @pytest.fixture
-async def stage(server: Server) -> AsyncIterator[Stage]:
-    stage = Stage(server)
-    yield stage
-    await stage.close()
+async def company() -> AsyncIterator[list[Client]]:
+    """The connections of a test that has a server of its own; closed at the end, however that comes."""
+    company: list[Client] = []
+    yield company
+    for client in company:
+        await client.close()
+
+
+@pytest.fixture
+def stage(server: Server, company: list[Client]) -> Iterator[Stage]:
+    """The stage of one test. Whatever was played on it, the server must live afterwards."""
+    yield Stage(server, company)
+    assert server.is_running, "the server died:\n" + "".join(server.output[-20:])
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 COMMAND = Path(sys.executable).with_name("mrccsc-server")
-_PORT = re.compile(r"127\.0\.0\.1:(\d+)")
+_PORT = re.compile(r"accepts on 127\.0\.0\.1:(\d+)")
 
 
 class Server:

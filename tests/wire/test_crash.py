@@ -64,14 +64,17 @@ class Speaker:
 async def reconnect(speaker: Speaker, port: int) -> None:
     old = speaker.client
     await old.close()
-    speaker.client = await Client(old.name, port).connect()
+    speaker.client = await Client(old.name, port, old.company).connect()
     await speaker.client.resumes(old.token, epoch=old.epoch)
 
 
-async def test_killed_under_load(folder: Path) -> None:
+async def test_killed_under_load(folder: Path, company: list[Client]) -> None:
     server = Server(folder, "--unlimited").start()
     port = server.port
-    people = [await (await Client(f"p{number}", port).connect()).registers(f"p{number}") for number in range(SPEAKERS)]
+    people = [
+        await (await Client(f"p{number}", port, company).connect()).registers(f"p{number}")
+        for number in range(SPEAKERS)
+    ]
     conv = await people[0].founds("crowd", visibility="public")
     for one in people[1:]:
         await one.ask("group.join", conv=conv)
@@ -113,16 +116,14 @@ async def test_killed_under_load(folder: Path) -> None:
         assert texts == [f"{speaker.client.name} says {number}" for number in range(len(texts))]
     assert len(stored) == sum(len(speaker.said) for speaker in speakers)
     assert sum(speaker.repeated for speaker in speakers) > 0
-    for speaker in speakers:
-        await speaker.client.close()
     assert server.stop() == 0
     assert "Traceback" not in "".join(server.output)
 
 
-async def test_everything_but_connections_survives(folder: Path) -> None:
+async def test_everything_but_connections_survives(folder: Path, company: list[Client]) -> None:
     server = Server(folder, "--unlimited").start()
-    alice = await (await Client("alice", server.port).connect()).registers("alice")
-    bob = await (await Client("bob", server.port).connect()).registers("bob")
+    alice = await (await Client("alice", server.port, company).connect()).registers("alice")
+    bob = await (await Client("bob", server.port, company).connect()).registers("bob")
     await alice.befriends(bob)
     conv = await alice.opens(bob)
     message = await alice.says(conv, f"@{bob.username} tea?")
@@ -136,11 +137,8 @@ async def test_everything_but_connections_survives(folder: Path) -> None:
     before = [(await one.another()).ready for one in (alice, bob)]
     histories = [await alice.history(one) for one in (conv, group)]
     server.kill()
-    for one in (alice, bob):
-        for connection in one.company:
-            await connection.close()
     server.start()
-    again = [await Client(one.name, server.port).connect() for one in (alice, bob)]
+    again = [await Client(one.name, server.port, company).connect() for one in (alice, bob)]
     for one, old in zip(again, (alice, bob), strict=True):
         await one.resumes(old.token, epoch=old.epoch, cursors={str(conv): 1})
     for one, ready in zip(again, before, strict=True):
@@ -152,8 +150,6 @@ async def test_everything_but_connections_survives(folder: Path) -> None:
     assert [await again[0].history(one) for one in (conv, group)] == histories
     event = await again[0].answer("group.members", conv=group, limit=10)
     assert {member["role"] for member in event["members"]} == {"owner", "admin"}
-    for one in again:
-        await one.close()
     assert server.stop() == 0
 
 

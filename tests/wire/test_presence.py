@@ -146,10 +146,3 @@ async def test_offline_cannot_be_chosen(stage: Stage) -> None:
     (alice,) = await stage.people("alice")
     await alice.refused("invalid", "presence.set", status="offline")
     await alice.refused("invalid", "presence.set", status="Away")
-
-
-async def test_the_other_devices_know_the_own_status(stage: Stage) -> None:
-    (alice,) = await stage.people("alice")
-    device = await alice.other_device()
-    await alice.ask("presence.set", status="dnd", text="busy")
-    await device.sees("presence", user=alice.id, status="dnd", text="busy")

@@ -10,7 +10,7 @@ from mrccsc_server.net.connection import LINES_A_TURN
 from mrccsc_shared.codec import encode
 from mrccsc_shared.messages import Request
 from tests.server.net.conftest import Node, Peer, Stage
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 LINE = b'{"type":"filler","text":"%s"}\n' % (b"x" * 1_000)
 
@@ -179,8 +179,7 @@ async def test_a_burst_below_the_cap_is_no_slow_reader(stage: Stage) -> None:
     for _ in range(20):
         for _ in range(900):
             node.connection.send(LINE)
-        for _ in range(900):
-            await peer.read()
+        await asyncio.wait_for(peer.reader.readexactly(900 * len(LINE)), PATIENCE)
     assert not node.metrics.closes
 
 

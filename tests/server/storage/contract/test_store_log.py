@@ -331,13 +331,13 @@ async def test_beyond_the_commit_queue_writes_are_refused_before_they_are_accept
         scene = Scene(store)
         ann = await scene.user("ann")
         conv = await scene.group(ann)
-        results = await asyncio.gather(
-            *(store.log.append([send(conv, ann, f"{n}")]) for n in range(200)), return_exceptions=True
-        )
+        # While the first batch is stored one more may wait, and then the queue is full.
+        batches = [[send(conv, ann, f"{m} {n}") for n in range(200)] for m in range(10)]
+        results = await asyncio.gather(*map(store.log.append, batches), return_exceptions=True)
         refused = [result for result in results if isinstance(result, Refusal)]
         assert refused
         assert {refusal.code for refusal in refused} == {ErrorCode.OVERLOADED}
-        assert len(await scene.log(conv)) - 1 == len(results) - len(refused)
+        assert len(await scene.log(conv)) - 1 == 200 * (len(results) - len(refused))
         await scene.say(conv, ann, "room again")
 
 
