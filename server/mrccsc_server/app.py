@@ -116,12 +116,14 @@ class App:
         stack.push_async_callback(bus.close)
         services.start()
         stack.push_async_callback(services.stop, DRAIN)
-        self._metrics.watch("sessions", "Signed-in connections.", lambda: len(services.live.all_sessions()))
+        admission = Admission(self._limits, throttle)
+        self._metrics.watch("connections", "Connections now.", lambda: admission.total)
+        self._metrics.watch("connections_signed_in", "Connections now that have signed in.", lambda: admission.known)
         self._metrics.watch("commit_queue", "Operations that wait for a commit.", lambda: services.log.waiting)
         return Registry(
             limits=self._limits,
             metrics=self._metrics,
-            admission=Admission(self._limits, throttle),
+            admission=admission,
             dispatcher=MessageDispatcher(services),
             welcome=self._welcome(),
         )
@@ -131,14 +133,14 @@ class App:
         return Door(
             registration=self._settings.registration,
             addresses=addresses,
-            failures=FailureThrottle(
-                self._clock,
-                free=limits.failure_free,
-                delay=limits.failure_delay,
-                delay_max=limits.failure_delay_max,
-            ),
+            guesses_by_account=self._guesses(limits.failure_free),
+            guesses_by_address=self._guesses(limits.failure_free_address),
             everyone=Throttle(self._clock, rate=limits.sign_in_rate, burst=limits.sign_in_burst),
         )
+
+    def _guesses(self, free: int) -> FailureThrottle:
+        limits = self._limits
+        return FailureThrottle(self._clock, free=free, delay=limits.failure_delay, delay_max=limits.failure_delay_max)
 
     def _welcome(self) -> bytes:
         heartbeat = self._limits.heartbeat

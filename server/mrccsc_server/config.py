@@ -109,6 +109,7 @@ class Settings(BaseModel):
         lifted: dict[str, Any] = {f"{rate}_rate": float(UNLIMITED) for rate in RATES}
         lifted |= {f"{rate}_burst": UNLIMITED for rate in RATES}
         lifted["silent_per_address"] = self.limits.connections
+        lifted["failure_free_address"] = UNLIMITED
         return self.limits.model_copy(update=lifted)
 
 

@@ -116,7 +116,9 @@ class Limits(BaseModel):
     failure_delay: float = Field(1.0, gt=0)
     """Seconds that a failed password closes an account and address; it doubles with each further one."""
     failure_free: int = Field(5, ge=0)
-    """Failed passwords before the first delay."""
+    """Failed passwords of one account before the first delay."""
+    failure_free_address: int = Field(50, ge=0)
+    """Failed passwords from one address, behind which a whole office may be, before the first delay."""
     failure_delay_max: float = Field(300.0, gt=0)
 
     contacts: int = Field(500, ge=1, le=500)

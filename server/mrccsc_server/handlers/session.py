@@ -44,6 +44,9 @@ async def open_session(
             outcome = "token"
             epoch = request.epoch
             cursors = {int(conv): seq for conv, seq in (request.cursors or {}).items()}
+    if not connection.is_open:
+        # Nobody would tell that the session has ended.
+        return
     session = connection.session = Session(connection, number, account)
     await sign_in.begin(session, re=request.id, token=token, epoch=epoch, cursors=cursors)
     connection.mark_signed_in()

@@ -19,12 +19,18 @@ class Admission:
         self._limits = limits
         self._addresses = addresses
         self._total = 0
+        self._known = 0
         self._silent: Counter[str] = Counter()
 
     @property
     def total(self) -> int:
         """Connections that have entered and not left."""
         return self._total
+
+    @property
+    def known(self) -> int:
+        """Those of them that have signed in."""
+        return self._known
 
     def enter(self, address: str) -> int:
         """Count a new connection: 0, or uncounted the milliseconds after which it may come back."""
@@ -39,12 +45,18 @@ class Admission:
 
     def signed_in(self, address: str) -> None:
         """A connection is no longer silent."""
-        self._silent[address] -= 1
-        if not self._silent[address]:
-            del self._silent[address]
+        self._known += 1
+        self._forget_silent(address)
 
     def leave(self, address: str, *, silent: bool) -> None:
         """A connection has ended; ``silent`` when it never signed in."""
         self._total -= 1
         if silent:
-            self.signed_in(address)
+            self._forget_silent(address)
+        else:
+            self._known -= 1
+
+    def _forget_silent(self, address: str) -> None:
+        self._silent[address] -= 1
+        if not self._silent[address]:
+            del self._silent[address]

@@ -83,6 +83,11 @@ class Connection(asyncio.Protocol):
     # -- what the server says --------------------------------------------------------------------------------------
 
     @property
+    def is_open(self) -> bool:
+        """Whether anything can still be said. Once false, the dispatcher has been told or is about to be."""
+        return self._open
+
+    @property
     def unanswered(self) -> int:
         """The weight of the requests that wait for their answer."""
         return self._unanswered

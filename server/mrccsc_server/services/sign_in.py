@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,11 +46,15 @@ Outcome = Literal["registered", "password", "token", "refused", "throttled"]
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Who may come in, and how fast. ``addresses`` counts connections and sign-ins of one address."""
+    """Who may come in, and how fast.
+
+    ``addresses`` counts connections and sign-ins of one address, ``everyone`` the sign-ins by token of the node.
+    """
 
     registration: RegistrationMode
     addresses: Throttle
-    failures: FailureThrottle
+    guesses_by_account: FailureThrottle
+    guesses_by_address: FailureThrottle
     everyone: Throttle
 
 
@@ -98,18 +102,9 @@ class SignIn:
         """A new session by user name and password. An unknown user costs and answers the same as a wrong password."""
         self._admit(address)
         name = request.username.lower()
-        keys = (("name", name), ("address", address))
-        if wait := self._door.failures.attempt(*keys):
-            raise Refusal(ErrorCode.RATE_LIMITED, "Too many failed sign-ins; wait a moment.", retry_after=wait)
-        try:
-            account = await self._store.accounts.by_name(name)
-            right = await self._passwords.verify(account.password if account else None, request.password)
-        except BaseException:
-            self._door.failures.forgive(*keys)
-            raise
-        if account is None or not right:
+        account = await self._verify(name, address, self._store.accounts.by_name(name), request.password)
+        if account is None:
             raise Refusal(ErrorCode.BAD_CREDENTIALS)
-        self._door.failures.forgive(*keys)
         return (account, *await self._open(account, request.device))
 
     async def resume(self, request: SessionResume, address: str) -> tuple[Account, int]:
@@ -223,21 +218,31 @@ class SignIn:
     async def change_password(self, session: Session, address: str, old: str, new: str) -> None:
         """Change the password; all other sessions end."""
         check_password(new)
-        keys = (("name", session.account.username), ("address", address))
-        if wait := self._door.failures.attempt(*keys):
-            raise Refusal(ErrorCode.RATE_LIMITED, "Too many wrong passwords; wait a moment.", retry_after=wait)
-        try:
-            account = await self._store.accounts.by_id(session.user)
-            right = await self._passwords.verify(account.password if account else None, old)
-        except BaseException:
-            self._door.failures.forgive(*keys)
-            raise
-        if not right:
+        name = session.account.username
+        if await self._verify(name, address, self._store.accounts.by_id(session.user), old) is None:
             raise Refusal(ErrorCode.BAD_CREDENTIALS, "The old password is wrong.")
-        self._door.failures.forgive(*keys)
         hashed = await self._passwords.hash(new)
         ended = await self._store.accounts.set_password(session.user, hashed, keep=session.id)
         self.end(session.user, ended, but=session)
+
+    async def _verify(
+        self, name: str, address: str, found: Coroutine[object, object, Account | None], password: str
+    ) -> Account | None:
+        """The account whose password this is. An attempt counts as failed, by name and address, until it was right."""
+        accounts, addresses = self._door.guesses_by_account, self._door.guesses_by_address
+        if wait := accounts.attempt(name) or addresses.attempt(address):
+            found.close()
+            raise Refusal(ErrorCode.RATE_LIMITED, "Too many failed sign-ins; wait a moment.", retry_after=wait)
+        right = judged = False
+        try:
+            account = await found
+            right = await self._passwords.verify(account.password if account else None, password)
+            judged = True
+        finally:
+            if right or not judged:
+                accounts.forgive(name)
+                addresses.forgive(address)
+        return account if right else None
 
     def end(self, user: int, sessions: Collection[int], but: Session | None = None) -> None:
         """Close the connections of sessions that were ended, here and on the other nodes."""
