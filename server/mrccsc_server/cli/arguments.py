@@ -45,6 +45,7 @@ def _build() -> _Parser:
 
     parser = _Parser(
         prog="mrccsc-server",
+        usage="mrccsc-server [OPTION ...] [COMMAND]",
         description="The MRCCSC chat server. Without a command it serves.",
         epilog="Every option can also be set as MRCCSC_OPTION in the environment or in the file. "
         "Flags win over the environment, which wins over the file.",
