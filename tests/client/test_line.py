@@ -116,7 +116,7 @@ async def test_waits_between_tries_grow_and_are_said_in_words(world: World) -> N
     assert waits == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0]
     await wait_until(lambda: world.client.status.phase == "offline", "being offline")
     words = world.client.status.words(world.client.now())
-    assert words == "offline, next try in 15 s, Nothing listens at chat.example:443"
+    assert words == "offline, next try in 15 s (Nothing listens at chat.example:443.)"
 
 
 async def test_the_server_says_when_to_come_back(world: World) -> None:
@@ -290,3 +290,22 @@ def _welcome() -> dict[str, Any]:
 
 def test_ready_is_what_a_server_says() -> None:
     assert decode_frame(encode(ready({"id": 1, "type": "session.login"}))) is not None
+
+
+async def test_what_nobody_looks_at_does_not_grow_in_memory(world: World) -> None:
+    line = await world.login()
+    for seq in range(2, 1_200):
+        line.deliver(entry(message(seq)))
+    await wait_until(lambda: world.client.store.conversations[5].cursor == 1_199, "the entries")
+    held = world.client.store.conversations[5]
+    assert len(world.texts()) < 1_000
+    assert (held.unread, held.tail_start) == (1_198, world.client.store.timeline(5)[0].seq)
+    loading = asyncio.create_task(world.client.load_older(5, 30))
+    request = await line.asked("history.get")
+    assert request["before"] == held.tail_start
+    page = [message(seq) for seq in range(held.tail_start - 30, held.tail_start)]
+    line.deliver(
+        {"type": "history.page", "re": request["id"], "conv": 5, "entries": page, "head": 1_199, "more": True},
+    )
+    assert await loading
+    assert world.client.store.conversations[5].tail_start < held.tail_start

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from mrccsc_tui.client import RequestError
 from tests.client.fakes import ack, conversation, error, message
+from tests.client.party import Party, direct, texts
 from tests.client.world import World
 from tests.waiting import wait_until
+from tests.wire.server import Server
 
 
 def states(world: World) -> list[str]:
@@ -162,3 +165,19 @@ async def test_reacting_without_saying_how_takes_back_what_is_set(world: World) 
     assert world.client.react(5, 2, "x").on is True
     with pytest.raises(RequestError):
         world.client.react(5, 2, "two words")
+
+
+async def test_a_flood_is_slowed_by_the_servers_limits_and_arrives_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "server"
+    folder.mkdir()
+    server = Server(folder, limits="sends_rate = 50.0\nsends_burst = 10").start()
+    party = Party(server)
+    ann, bob = await party.friends("ann", "bob")
+    conv = await direct(ann, bob)
+    words = [f"word {number}" for number in range(80)]
+    for word in words:
+        ann.send(conv, word)
+    await wait_until(lambda: texts(bob, conv) == words, "all words")
+    await wait_until(lambda: not ann.store.pendings, "everything being stored")
+    await party.close()
+    assert server.stop() == 0

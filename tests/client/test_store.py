@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrccsc_shared.codec import decode_frame, encode
@@ -54,6 +54,7 @@ def test_every_frame_has_exactly_one_reducer_or_is_only_an_answer() -> None:
         reducer("pong")(lambda *_: iter(()))
 
 
+@settings(max_examples=60)
 @given(st.sampled_from(sorted(REDUCERS.keys() & DEFINITIONS.keys())).flatmap(lambda kind: instances(DEFINITIONS[kind])))
 def test_no_well_formed_frame_breaks_a_reducer(wire: Frame) -> None:
     store = Store()

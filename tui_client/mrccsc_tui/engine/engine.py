@@ -145,6 +145,12 @@ class Engine:
             if session_is_over(failure):
                 self.token = None
             self.publish([SignedOut()])
+        except Exception:
+            log.exception("the line failed")
+            reason = "This client failed; its log file says why."
+            self._status(replace(line.status, phase="stopped", reason=reason))
+            if signed_in is not None and not signed_in.done():
+                signed_in.set_exception(RequestError("no_answer", reason))
 
     def _resume(self, welcome: Frame) -> Frame:
         """Resume with as many cursors as fit into a line, those of the latest conversations first."""

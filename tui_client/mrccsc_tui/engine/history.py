@@ -10,7 +10,7 @@ from mrccsc_tui.engine.engine import Engine
 from mrccsc_tui.engine.marks import Marks
 from mrccsc_tui.link.errors import RequestError
 from mrccsc_tui.state.cache import Cache
-from mrccsc_tui.state.changes import Change, Gap, Stale, Stranger, Unsure
+from mrccsc_tui.state.changes import Change, EntriesAppended, Gap, Stale, Stranger, Unsure
 from mrccsc_tui.state.models import Amendment, HistoryPage
 from mrccsc_tui.state.reducers.entries import prepend
 from mrccsc_tui.state.wire import read_entry
@@ -23,6 +23,9 @@ RETRY_AFTER = 5.0
 
 FAR = 5_000
 """Entries that are loaded to reach a place in the held tail."""
+
+MANY_ROWS, FEW_ROWS = 1_000, 200
+"""Rows of a conversation that nobody has looked at since the start: with so many, so few are kept in memory."""
 
 ENOUGH_ROWS = 20
 MAX_PAGES = 10
@@ -37,6 +40,7 @@ class History:
         self._marks = marks
         self._cache = cache
         self._loading: dict[int, asyncio.Task[None]] = {}
+        self._looked_at: set[int] = set()
         self._strangers_asked: set[int] = set()
         engine.subscribe(self._follow)
 
@@ -45,6 +49,7 @@ class History:
     async def load_older(self, conv: int, count: int) -> bool:
         """Lengthen the held tail by at least some rows; ``False`` when it is complete."""
         self._require(conv)
+        self._looked_at.add(conv)
         loading = self._loading.get(conv)
         if loading is None:
             loading = self._loading[conv] = asyncio.create_task(self._load(conv, count))
@@ -114,6 +119,9 @@ class History:
         tasks = self._engine.tasks
         for change in changes:
             match change:
+                case EntriesAppended(conv=conv) if conv not in self._looked_at:
+                    if len(self._engine.store.timeline(conv)) > MANY_ROWS:
+                        self._engine.publish(self._engine.store.trim(conv, FEW_ROWS))
                 case Gap(conv=conv):
                     tasks.start(("gap", conv), self._close_gap(conv))
                 case Stale(conv=conv):

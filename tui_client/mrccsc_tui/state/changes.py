@@ -110,6 +110,13 @@ class TailRestarted(Change):
 
 
 @dataclass(frozen=True, slots=True)
+class TailTrimmed(Change):
+    """The beginning of a tail that nobody looked at was dropped from memory; it can be loaded again."""
+
+    conv: int
+
+
+@dataclass(frozen=True, slots=True)
 class MessageChanged(Change):
     """A held message was edited, deleted or reacted to."""
 

@@ -100,6 +100,15 @@ class Log:
                 self._amend(change)
         return True
 
+    def trim(self, keep: int) -> bool:
+        """Hold only the newest rows; ``False`` when there are no more than ``keep`` (at least 1)."""
+        if len(self.rows) <= keep:
+            return False
+        del self.rows[:-keep]
+        self.tail_start = self.rows[0].seq
+        self.first_mentions = {seq: users for seq, users in self.first_mentions.items() if seq >= self.tail_start}
+        return True
+
     def freshen(self, entries: Iterable[Entry]) -> list[int]:
         """Put newer states of held messages in their places; the result is the seqs of those that changed."""
         changed = []

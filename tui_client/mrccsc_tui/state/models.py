@@ -240,11 +240,10 @@ class LinkStatus:
         parts = [self._line(now)]
         if self.insecure and self.phase in ("online", "signing_in"):
             parts.append("not encrypted")
-        if self.reason and self.phase in ("offline", "stopped"):
-            parts.append(self.reason.rstrip("."))
         if self.waiting > (FEW if self.online else 0):
             parts.append(f"{self.waiting} message{'s' if self.waiting > 1 else ''} waiting")
-        return ", ".join(parts)
+        words = ", ".join(parts)
+        return f"{words} ({self.reason})" if self.reason and self.phase in ("offline", "stopped") else words
 
     def _line(self, now: float) -> str:
         match self.phase:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mrccsc_tui.state.changes import Change, PendingChanged, PresenceChanged, Settled, StatusChanged
+from mrccsc_tui.state.changes import Change, PendingChanged, PresenceChanged, Settled, StatusChanged, TailTrimmed
 from mrccsc_tui.state.log import Log
 from mrccsc_tui.state.models import (
     Contact,
@@ -169,6 +169,13 @@ class Store:
         self.logs[conv].restart(head)
         self.member_lists.pop(conv, None)
         self.sync(conv)
+
+    def trim(self, conv: int, keep: int) -> tuple[Change, ...]:
+        """Hold only the newest rows of a log; what is dropped can be loaded again."""
+        if not self.logs[conv].trim(keep):
+            return ()
+        self.sync(conv)
+        return (TailTrimmed(conv),)
 
     def sync(self, conv: int) -> None:
         """Show in the conversation what its log holds."""

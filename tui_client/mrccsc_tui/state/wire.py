@@ -91,8 +91,8 @@ def read_entry(wire: Wire) -> Entry:
     kind = wire["kind"]
     place = wire["conv"], wire["seq"], wire["by"], wire["at"], wire.get("cid")
     if kind == "message":
-        raw = wire.get("text", "")
         deleted = wire.get("deleted", False)
+        raw = "" if deleted else wire.get("text", "")
         return Message(
             *place,
             text=safe_text(raw),
@@ -101,8 +101,8 @@ def read_entry(wire: Wire) -> Entry:
             reply_to=wire.get("reply_to"),
             edited=None if deleted else wire.get("edited"),
             deleted=deleted,
-            reactions=read_reactions(wire.get("reactions", {})),
-            mentions=tuple(sorted(wire.get("mentions", ()))),
+            reactions=() if deleted else read_reactions(wire.get("reactions", {})),
+            mentions=() if deleted else tuple(sorted(wire.get("mentions", ()))),
         )
     if kind == "edit":
         raw = wire["text"]
