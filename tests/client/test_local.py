@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from mrccsc_tui import local, paths
-from mrccsc_tui.client import ChatClient
+from mrccsc_tui.client import ChatClient, RequestError
 from mrccsc_tui.config import ConfigError, Profile
 from tests.client.party import PASSWORD
 from tests.waiting import wait_until
@@ -73,7 +73,7 @@ async def test_a_server_is_started_once_for_all_clients_and_ends_after_the_last(
 
 async def test_a_server_that_was_killed_is_started_again_and_knows_its_people() -> None:
     server = await asyncio.to_thread(local.ensure_server, quiet)
-    client = ChatClient(Profile("local", server.host, server.port, local=True), connect=local.dial_local)
+    client = ChatClient(Profile("local", server.host, server.port, local=True), connect=local.LocalDial(server))
     await client.start()
     await client.register("ann", PASSWORD)
     first = facts()["pid"]
@@ -85,6 +85,18 @@ async def test_a_server_that_was_killed_is_started_again_and_knows_its_people() 
     assert client.store.me is not None
     assert client.store.me.username == "ann"
     await client.stop()
+
+
+async def test_another_server_that_is_away_is_not_mistaken_for_the_local_one() -> None:
+    server = local.LocalServer("127.0.0.1", 1)
+    client = ChatClient(Profile("local", server.host, server.port, local=True), connect=local.LocalDial(server))
+    await client.start()
+    client.set_server("127.0.0.1", 2)
+    assert not client.profile.local
+    with pytest.raises(RequestError, match="Nothing listens"):
+        await client.login("ann", PASSWORD)
+    await client.stop()
+    assert not local._started
 
 
 async def test_the_session_goes_on_when_the_port_is_another(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,17 +53,18 @@ def run(argv: list[str]) -> int:
 
 def _screen(arguments: argparse.Namespace, config: Config) -> int:
     from mrccsc_tui.client import ChatClient  # noqa: PLC0415
-    from mrccsc_tui.link.transport import dial  # noqa: PLC0415
+    from mrccsc_tui.link.transport import Dial, dial  # noqa: PLC0415
     from mrccsc_tui.ui.app import run as run_screen  # noqa: PLC0415
 
-    connect, profile = dial, None
+    connect: Dial = dial
+    profile = None
     if arguments.local:
         from mrccsc_tui import local  # noqa: PLC0415
 
         if arguments.host or arguments.port or arguments.tls or arguments.ca:
             raise ConfigError("--local takes no --host, --port, --tls or --ca: it starts a server of its own.")
         server = local.ensure_server(_say)
-        connect = local.dial_local
+        connect = local.LocalDial(server)
         profile = Profile(arguments.profile or "local", server.host, server.port, local=True)
     with contextlib.ExitStack() as stack:
         if profile is None:

@@ -85,16 +85,28 @@ def ensure_server(say: Callable[[str], None]) -> LocalServer:
         time.sleep(_LOOK_EVERY)
 
 
-async def dial_local(address: Address) -> Transport:
-    """Connect; where nothing listens any more, start the server again first."""
-    try:
-        return await dial(address)
-    except LineLost:
+class LocalDial:
+    """Connects to that server; where it has gone, it is started again first, perhaps on another port.
+
+    Every other address is simply connected to.
+    """
+
+    def __init__(self, server: LocalServer) -> None:
+        self._known_as = server
+        self._now = server
+
+    async def __call__(self, address: Address) -> Transport:
+        """Connect, like :func:`mrccsc_tui.link.transport.dial`."""
+        if address.tls or (address.host, address.port) != (self._known_as.host, self._known_as.port):
+            return await dial(address)
         try:
-            server = await asyncio.to_thread(ensure_server, lambda _: None)
-        except ConfigError as error:
-            raise LineLost(str(error)) from None
-        return await dial(Address(server.host, server.port))
+            return await dial(Address(self._now.host, self._now.port))
+        except LineLost:
+            try:
+                self._now = await asyncio.to_thread(ensure_server, lambda _: None)
+            except ConfigError as error:
+                raise LineLost(str(error)) from None
+        return await dial(Address(self._now.host, self._now.port))
 
 
 def _is_owned(data: Path) -> bool:

@@ -125,7 +125,10 @@ class Life:
     def set_server(self, host: str, port: int, *, tls: bool | None = None) -> None:
         """Choose the server to sign in to. Raises :class:`RequestError` while signed in."""
         self._require_signed_out()
-        self.profile = replace(self.profile, host=host, port=port, tls=self.profile.tls if tls is None else tls)
+        before = self.profile
+        self.profile = replace(before, host=host, port=port, tls=before.tls if tls is None else tls)
+        if (host, port, self.profile.tls) != (before.host, before.port, before.tls):
+            self.profile = replace(self.profile, local=False)
         self._engine.publish(self.store.set_status(self._signed_out(None)))
 
     async def login(self, username: str, password: str) -> Person:
