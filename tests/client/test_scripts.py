@@ -54,10 +54,12 @@ async def here(capsys: pytest.CaptureFixture[str], *arguments: str) -> Done:
     return Done(code, *capsys.readouterr())
 
 
-async def test_send_waits_until_the_server_has_it_beside_an_open_client(party: Party) -> None:
+async def test_send_waits_until_the_server_has_it_beside_an_open_client(
+    party: Party, capsys: pytest.CaptureFixture[str]
+) -> None:
     ann, bob = await party.friends("ann", "bob")
     profile = ["--profile", ann.profile.name]
-    done = await run("send", *profile, f"@{me(bob).username}", "hello", "from", "a script")
+    done = await here(capsys, "send", *profile, f"@{me(bob).username}", "hello", "from", "a script")
     assert (done.code, done.out, done.err) == (0, "", "")
     await wait_until(lambda: bob.store.conversations, "the conversation")
     (conv,) = bob.store.conversations
@@ -67,7 +69,7 @@ async def test_send_waits_until_the_server_has_it_beside_an_open_client(party: P
     done = await run(*profile, "send", "#tea TIME", stdin="two\nlines\n")
     assert done.code == 0, done.err
     await sees(bob, tea, "two\nlines")
-    done = await run(*profile, "send", str(conv), "--", "-minus")
+    done = await here(capsys, *profile, "send", str(conv), "--", "-minus")
     assert done.code == 0, done.err
     await sees(bob, conv, "hello from a script", "-minus")
 
@@ -185,8 +187,8 @@ async def test_a_profile_that_is_open_is_not_opened_twice(capsys: pytest.Capture
 
 
 async def test_version_and_help_are_there() -> None:
-    version, text = await run("--version"), await run("--help")
-    assert version.out.startswith("mrccsc-tui ")
-    assert (version.code, text.code) == (0, 0)
+    version = await run("--version")
+    assert (version.code, version.out.split()[0]) == (0, "mrccsc-tui")
+    text = cli._parser().format_help()
     for option in ("--host", "--tls", "--ca", "--theme", "--list-themes", "--no-notify", "--ascii", "--local", "send"):
-        assert option in text.out
+        assert option in text
