@@ -27,9 +27,11 @@ check: $(VENV)/ready-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.protocol_docs --check
+	$(BIN)/python -m tools.client_docs --check
 
 docs: $(VENV)/ready-dev
 	$(BIN)/python -m tools.protocol_docs
+	$(BIN)/python -m tools.client_docs
 
 lock: $(VENV)/ready-dev
 	$(BIN)/python -m pip install --quiet uv
