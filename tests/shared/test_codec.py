@@ -186,10 +186,10 @@ class TestStrictness:
     def test_a_cursor_is_for_a_conversation(self, key: str) -> None:
         assert refusal(json.dumps({**example("session.resume"), "cursors": {key: 1}})).code == ErrorCode.INVALID
 
-    def test_a_million_cursors(self) -> None:
-        cursors = {str(conv): 1 for conv in range(1, 1_000_001)}
+    def test_a_hundred_thousand_cursors(self) -> None:
+        cursors = {str(conv): 1 for conv in range(1, 100_001)}
         line = json.dumps({"type": "session.resume", "id": 1, "token": "x", "cursors": cursors}).encode()
-        assert len(codec.decode_request(line).model_dump()["cursors"]) == 1_000_000
+        assert len(codec.decode_request(line).model_dump()["cursors"]) == 100_000
 
     @pytest.mark.parametrize("unread", ["false", "1", '"true"'])
     def test_unread_is_true_or_absent(self, unread: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -70,6 +71,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, server_options: list[str], 
 @pytest.fixture
 async def company() -> AsyncIterator[list[Client]]:
     """The connections of a test that has a server of its own; closed at the end, however that comes."""
+    # What is under test runs in another process; debugging would only slow these clients down, thirtyfold.
+    asyncio.get_running_loop().set_debug(False)
     company: list[Client] = []
     yield company
     for client in company:

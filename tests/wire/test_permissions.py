@@ -28,17 +28,24 @@ class Cast:
     said: dict[str, int]
 
 
-async def set_the_stage(stage: Stage, visibility: str = "private") -> Cast:
-    names = ("owner", "admin", "member", "other_admin", "other_member")
-    owner, admin, member, other_admin, other_member = await stage.friends(*names)
+async def players(stage: Stage) -> list[Client]:
+    """The people of a cast: the owner is the members' friend, and ``friend`` is nearly everyone's."""
+    members = await stage.friends("owner", "admin", "member", "other_admin", "other_member")
     outsider, friend = await stage.people("outsider", "friend")
-    for one in (owner, admin, member, outsider):
+    for one in (*members[:3], outsider):
         await one.befriends(friend)
+    return [*members, outsider, friend]
+
+
+async def set_the_stage(stage: Stage, visibility: str = "private", people: list[Client] | None = None) -> Cast:
+    """A group of its own, played by ``people`` or by new ones."""
+    owner, admin, member, other_admin, other_member, outsider, friend = people or await players(stage)
     conv = await owner.founds("team", admin, member, other_admin, other_member, visibility=visibility)
     for one in (admin, other_admin):
         await owner.ask("group.role", conv=conv, user=one.id, role="admin", cid=cid())
-    people = dict(zip(names, (owner, admin, member, other_admin, other_member), strict=True))
-    said = {name: (await one.says(conv, f"by {name}"))["seq"] for name, one in people.items()}
+    names = ("owner", "admin", "member", "other_admin", "other_member")
+    speakers = zip(names, (owner, admin, member, other_admin, other_member), strict=True)
+    said = {name: (await one.says(conv, f"by {name}"))["seq"] for name, one in speakers}
     return Cast(conv, owner, admin, member, outsider, other_admin, other_member, friend, said)
 
 
@@ -105,23 +112,16 @@ ROLES = ("owner", "admin", "member", "outsider")
 async def test_the_table(stage: Stage, role: str) -> None:
     """Each cell on a group of its own, so that one act cannot spoil the next."""
     wrong = []
+    people = await players(stage)
     for name, act, expected in TABLE:
-        cast = await set_the_stage(stage)
+        cast = await set_the_stage(stage, people=people)
         who = getattr(cast, role)
         answer = await act(who, cast, role)
         outcome = answer["code"] if answer["type"] == "error" else YES
         if outcome != expected[ROLES.index(role)]:
             wrong.append(f"{role}, {name}: {outcome}, not {expected[ROLES.index(role)]}")
-        for one in (
-            cast.owner,
-            cast.admin,
-            cast.member,
-            cast.outsider,
-            cast.other_admin,
-            cast.other_member,
-            cast.friend,
-        ):
-            await one.close()
+        for one in people:
+            one.forget()
     assert wrong == []
 
 

@@ -45,7 +45,6 @@ async def is_cut(deaf: socket.socket) -> bool:
 
 
 async def test_a_flood_cuts_the_deaf_and_reaches_the_others(stage: Stage) -> None:
-    asyncio.get_running_loop().set_debug(False)
     alice, bob, carol = await stage.friends("alice", "bob", "carol")
     conv = await alice.founds("flood", bob, carol)
     deaf = await deaf_connection(stage.port, bob.token)
@@ -70,7 +69,6 @@ async def test_a_flood_cuts_the_deaf_and_reaches_the_others(stage: Stage) -> Non
 
 
 async def test_who_pipelines_without_reading_is_stopped_or_cut(stage: Stage) -> None:
-    asyncio.get_running_loop().set_debug(False)
     alice, bob = await stage.friends("alice", "bob")
     conv = await alice.opens(bob)
     for future in [alice.post("message.send", conv=conv, cid=cid(), text="x" * 8_000) for _ in range(30)]:

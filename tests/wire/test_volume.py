@@ -58,7 +58,6 @@ async def finds(person: Client, query: str, conv: int, expected: list[int]) -> N
 
 @pytest.mark.timeout(900)
 async def test_a_hundred_thousand_messages(stage: Stage) -> None:
-    asyncio.get_running_loop().set_debug(False)
     alice, bob = await stage.friends("alice", "bob")
     conv = await alice.opens(bob)
     await bob.ask("session.logout")
