@@ -44,6 +44,7 @@ def size(request: pytest.FixtureRequest) -> tuple[int, int]:
 
 
 _KEYS = {" ": "space", "/": "slash", "@": "at", "#": "number_sign", ":": "colon", "-": "minus", ".": "full_stop"}
+_KEYS |= {"?": "question_mark", "!": "exclamation_mark"}
 
 
 class Stage:

@@ -222,12 +222,11 @@ async def test_title_topic_and_visibility(party: Party, play: Show, way: str) ->
             await on_group(stage, conv)
             await stage.press("t")
             await stage.sees("Group tea")
-            await stage.press("ctrl+a", "delete")
-            await stage.press(*["backspace"] * 3)
+            await stage.press("end", *["backspace"] * 3)
             await stage.type("coffee")
             await stage.press("tab")
-            await stage.type("how strong?".replace("?", ""))
-            await stage.press("question_mark", "tab", "space", "enter")
+            await stage.type("how strong?")
+            await stage.press("tab", "space", "enter")
 
         def facts() -> tuple[str, str, str | None]:
             conversation = stage.client.store.conversations[conv]

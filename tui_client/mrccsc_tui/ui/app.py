@@ -76,10 +76,11 @@ class ChatApp(App[None]):
             self._client.remember(_THEME, theme)
 
     def _pass_on(self, changed: Changed) -> None:
+        if not self.screen_stack:
+            return  # The program is ending.
         if changed.digest.signed_in or changed.digest.signed_out:
             self._show_screen()
-        screen = self.screen_stack[1] if len(self.screen_stack) > 1 else self.screen
-        screen.post_message(changed)
+        self.screen_stack[1 if len(self.screen_stack) > 1 else 0].post_message(changed)
 
     def _show_screen(self) -> None:
         """The main screen for whoever has a session, else the one to sign in."""

@@ -71,7 +71,7 @@ class MainScreen(DeskScreen):
             self.query_one(TypingLine).began(conv, user)
         if digest.lists or digest.names:
             self._refresh_lists()
-        if digest.status or digest.logs:
+        if digest.status or digest.logs or digest.lists:
             self.older_refused = self.older_refused and not digest.status
             self.query_one(StatusLine).refresh_words()
         self.look()
@@ -160,6 +160,7 @@ class MainScreen(DeskScreen):
         """↑ from an empty composer."""
         if self.conv is not None:
             self.chat.timeline.focus()
+            self.chat.timeline.select_row(None)
             self.chat.timeline.action_select(-1)
 
     def begin_command(self, name: str) -> None:

@@ -96,6 +96,10 @@ class PickerScreen(ModalScreen[str | None]):
         self._cursor: str | None = None
         self._asked = ""
         self._loading = False
+        self._moved = False
+        """The arrows were used since something was typed: Enter means what is under the cursor."""
+        self._hurried = False
+        """Enter was pressed before the results for what is typed had come."""
 
     def compose(self) -> ComposeResult:
         """A field to type in, and the list."""
@@ -123,6 +127,7 @@ class PickerScreen(ModalScreen[str | None]):
     def retype(self, event: Input.Changed) -> None:
         """Narrow, or ask again."""
         event.stop()
+        self._moved = self._hurried = False
         self._narrow(event.value)
 
     @on(RowList.Chosen)
@@ -142,12 +147,15 @@ class PickerScreen(ModalScreen[str | None]):
 
     def action_move(self, step: int) -> None:
         """Up and down."""
+        self._moved = True
         self._rows.move(step)
 
     def action_choose(self) -> None:
         """Enter."""
         typed = self.query_one(Input).value.strip()
-        if self._picker.numbered and typed.isascii() and typed.isdigit() and 1 <= int(typed) <= len(self._shown):
+        if self._picker.search is not None and typed != self._asked and not self._moved:
+            self._hurried = True
+        elif self._picker.numbered and typed.isascii() and typed.isdigit() and 1 <= int(typed) <= len(self._shown):
             self.dismiss(self._shown[int(typed) - 1].key)
         elif self._rows.cursor is not None:
             self.dismiss(str(self._rows.cursor))
@@ -191,6 +199,8 @@ class PickerScreen(ModalScreen[str | None]):
             self._loading = False
         self._asked, self._cursor = query, page.cursor
         self._show([*(self._shown if cursor else []), *page.options], query)
+        if self._hurried:
+            self.action_choose()
 
     def _show(self, options: list[Option], query: str, note: str = "") -> None:
         self._shown = options

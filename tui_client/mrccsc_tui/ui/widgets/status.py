@@ -50,6 +50,10 @@ class StatusLine(TextLine):
             pieces.append((f"  {self._glyphs.dot} {me.username}{how}", "dim"))
         if rest := summary(client.store):
             pieces.append((f"  {self._glyphs.dot} {rest}", "accent"))
+        room = self.app.size.width - 2
+        while len(pieces) > 2 and sum(cell_len(text) for text, _ in pieces) > room:
+            # What is unread matters more than one's own name.
+            del pieces[2]
         self.show(pieces)
         waiting = status.phase == "offline" and status.next_try_at is not None
         if waiting and self._tick is None:

@@ -17,7 +17,7 @@ _FIRST = (
 _THEN = (
     ("F2", "choose from your friends and groups", ""),
     ("Ctrl+G", "go to one by typing a part of its name", "/chat NAME"),
-    ("Alt+A", "go to what is unread", ""),
+    ("F6", "go to what is unread", ""),
 )
 
 

@@ -59,8 +59,8 @@ class Timeline(Viewport, can_focus=True):
     .timeline--name-0 { color: $primary; text-style: bold; }
     .timeline--name-1 { color: $secondary; text-style: bold; }
     .timeline--name-2 { color: $accent; text-style: bold; }
-    .timeline--name-3 { color: $warning; text-style: bold; }
-    .timeline--name-4 { color: $text-primary; text-style: bold; }
+    .timeline--name-3 { color: $text-error; text-style: bold; }
+    .timeline--name-4 { color: $text-secondary; text-style: bold; }
     .timeline--quote { color: $text-muted; }
     .timeline--mention { color: $secondary; }
     .timeline--mention-me { color: $accent; text-style: bold reverse; }
