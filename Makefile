@@ -13,7 +13,7 @@ SOURCES := shared server tui_client tests tools
 INPUTS := pyproject.toml requirements.lock tools/environment
 export PYTHON
 
-.PHONY: run test check docs lock clean
+.PHONY: run test check docs lock clean help
 
 run: $(VENV)/ready-run
 	@exec $(BIN)/mrccsc-tui --local $(ARGS)
@@ -37,6 +37,9 @@ lock: $(VENV)/ready-dev
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --all-extras --group dev \
 		--upgrade --no-emit-index-url --custom-compile-command 'make lock' --output-file requirements.lock
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

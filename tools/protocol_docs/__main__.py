@@ -1,4 +1,4 @@
-"""Write the generated parts of the protocol's documents, or with ``--check`` say whether they are up to date."""
+"""Write the generated parts of the documents, or with ``--check`` say whether they are up to date."""
 
 from __future__ import annotations
 
@@ -16,25 +16,31 @@ DOCS = Path(__file__).parents[2] / "docs"
 REGION = re.compile(r"(<!-- generated: (?P<name>[a-z ]+) -->\n).*?(<!-- end generated -->)", re.DOTALL)
 
 
-def render(prose: str) -> dict[Path, str]:
-    """The present text of every generated document, given the document that holds the prose."""
+def render() -> dict[Path, str]:
+    """The text that every document with generated parts should have now."""
     schema = build_schema()
     features = [name for name in messages.__all__ if name[0].islower()]
-    regions = {f"messages {name}": tables.feature(schema, name) for name in features}
-    regions |= {
+    protocol = {f"messages {name}": tables.feature(schema, name) for name in features}
+    protocol |= {
         "entries": tables.entries(schema),
         "errors": tables.errors(),
         "closing": tables.closing(),
         "limits": tables.numbers(),
     }
-    if missing := regions.keys() - {match["name"] for match in REGION.finditer(prose)}:
-        raise SystemExit(f"docs/protocol.md has no place for: {', '.join(sorted(missing))}")
     return {
-        DOCS / "protocol.md": REGION.sub(
-            lambda match: f"{match[1]}\n{regions[match['name']].rstrip()}\n\n{match[3]}", prose
-        ),
+        DOCS / "protocol.md": _fill(DOCS / "protocol.md", protocol),
+        DOCS / "operations.md": _fill(DOCS / "operations.md", {"limits": tables.operator_numbers()}),
         DOCS / "protocol.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n",
     }
+
+
+def _fill(document: Path, regions: dict[str, str]) -> str:
+    prose = document.read_text()
+    places = {match["name"] for match in REGION.finditer(prose)}
+    if places != regions.keys():
+        odd = ", ".join(sorted(places ^ regions.keys()))
+        raise SystemExit(f"docs/{document.name}: these regions are not where they belong: {odd}")
+    return REGION.sub(lambda match: f"{match[1]}\n{regions[match['name']].rstrip()}\n\n{match[3]}", prose)
 
 
 def main() -> int:
@@ -42,7 +48,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.protocol_docs", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing, only compare")
     check = parser.parse_args().check
-    documents = render((DOCS / "protocol.md").read_text())
+    documents = render()
     stale = [path for path, text in documents.items() if not path.exists() or path.read_text() != text]
     for path in stale:
         if check:

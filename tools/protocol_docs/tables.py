@@ -13,6 +13,7 @@ from mrccsc_shared import entry, limits
 from mrccsc_shared.errors import CloseCode, ErrorCode
 from mrccsc_shared.messages import FRAMES, Notice, Request
 from tools.protocol_docs.glossary import meaning
+from tools.protocol_docs.limits import operator_limits
 from tools.protocol_docs.schema import JsonSchema, fields
 
 
@@ -80,15 +81,9 @@ def numbers() -> str:
     )
 
 
-def operator_limits() -> str:
-    """The limits in the ``[limits]`` table of the configuration."""
-    return _rows(
-        ("name", "default"),
-        (
-            (f"`{name}`", f"{field.default:g}" if isinstance(field.default, float) else f"{field.default:,}")
-            for name, field in limits.Limits.model_fields.items()
-        ),
-    )
+def operator_numbers() -> str:
+    """The limits in the ``[limits]`` table of the server's configuration."""
+    return _rows(("name", "default", "meaning"), operator_limits())
 
 
 def _definitions(module: Any) -> Iterator[Any]:
