@@ -1,6 +1,7 @@
-"""The MRCCSC server. Layers point inward:
+"""The MRCCSC server, in layers that point inward.
 
-``cli``        the command line; ``config`` its settings; ``app`` builds, starts, drains and stops the rest
+``cli``        the command line; ``config`` its settings
+``app``        builds, starts, drains and stops the rest; ``endpoint`` where it can be reached
 ``net``        connections                          ``storage``  databases
 ``handlers``   requests → use cases
 ``services``   use cases

@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
-import ssl
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from ipaddress import ip_address
 from typing import Any
 
+from mrccsc_server import endpoint
 from mrccsc_server.clock import SystemClock
 from mrccsc_server.cluster.memory import MemoryBus
 from mrccsc_server.config import Settings, StartError
 from mrccsc_server.handlers import MessageDispatcher
 from mrccsc_server.net.admission import Admission
-from mrccsc_server.net.listener import Listener, bind, load_tls
+from mrccsc_server.net.listener import Listener
 from mrccsc_server.net.registry import Registry
 from mrccsc_server.ports import Store, StoreError
 from mrccsc_server.security.passwords import Passwords
@@ -26,7 +24,7 @@ from mrccsc_server.services.sign_in import Door
 from mrccsc_server.services.wiring import Services
 from mrccsc_server.storage import make_store
 from mrccsc_server.telemetry.health import Health
-from mrccsc_server.telemetry.http import StatusServer, status_app
+from mrccsc_server.telemetry.http import status_app
 from mrccsc_server.telemetry.metrics import Metrics
 from mrccsc_shared import PROTOCOL, __version__
 from mrccsc_shared.codec import encode
@@ -49,7 +47,8 @@ class App:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._limits = settings.effective_limits
+        limits = settings.effective_limits
+        self._limits = limits.model_copy(update={"connections": endpoint.connection_cap(limits.connections)})
         self._clock = SystemClock()
         self._metrics = Metrics(settings.node, __version__)
         self._health = Health(self._clock)
@@ -69,11 +68,15 @@ class App:
     async def started(self) -> AsyncIterator[tuple[str, int]]:
         """Accept clients within; the address. Raises :class:`StartError`. At the end clients are sent away first."""
         async with AsyncExitStack() as stack:
-            tls = self._load_tls()
+            tls = endpoint.load_tls(self._settings)
             store = await self._open_store(stack)
             registry = await self._build(stack, store)
-            sockets = self._bind(stack)
-            self._serve_status(stack, store)
+            sockets = endpoint.bind(self._settings)
+            for sock in sockets:
+                stack.callback(sock.close)
+            if status := endpoint.serve_status(self._settings, status_app(self._metrics, self._health)):
+                stack.callback(status.close)
+                self._spawn(stack, self._probe(store))
             listener = Listener(registry, sockets, tls)
             self._spawn(stack, registry.watch(), self._beat())
             if self._settings.exit_when_empty is not None:
@@ -81,7 +84,6 @@ class App:
             stack.push_async_callback(registry.drain, DRAIN)
             stack.callback(listener.stop)
             stack.callback(self._health.accept, accepting=False)
-            self._warn_if_open(sockets)
             host, port, *_ = sockets[0].getsockname()
             listener.start()
             self._health.accept(accepting=True)
@@ -155,56 +157,6 @@ class App:
             "registration": self._settings.registration,
         }
         return encode(frame)
-
-    def _load_tls(self) -> ssl.SSLContext | None:
-        certificate, key = self._settings.tls_cert, self._settings.tls_key
-        if certificate is None or key is None:
-            return None
-        for path in (certificate, key):
-            try:
-                path.open("rb").close()
-            except OSError as error:
-                raise StartError(f"Cannot read {path}: {error.strerror}.") from None
-        try:
-            return load_tls(certificate, key)
-        except OSError as error:
-            reason = error.strerror or "not what they should be"
-            raise StartError(f"Cannot use the certificate {certificate} with the key {key}: {reason}.") from None
-
-    def _bind(self, stack: AsyncExitStack) -> list[socket.socket]:
-        host, port = self._settings.host, self._settings.port
-        try:
-            sockets = bind(host, port)
-        except (OSError, UnicodeError) as error:
-            reason = getattr(error, "strerror", None) or "not an address"
-            raise StartError(f"Cannot listen on {host} port {port}: {reason}; try another --host or --port.") from None
-        for sock in sockets:
-            stack.callback(sock.close)
-        return sockets
-
-    def _serve_status(self, stack: AsyncExitStack, store: Store) -> None:
-        if self._settings.http is None:
-            return
-        host, port = self._settings.http
-        try:
-            server = StatusServer(host, port, status_app(self._metrics, self._health))
-        except (OSError, UnicodeError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or "not an address"
-            raise StartError(f"Cannot serve --http on {host} port {port}: {reason}.") from None
-        log.info("Serving /healthz, /readyz and /metrics on %s port %d", host, server.port)
-        stack.callback(server.close)
-        self._spawn(stack, self._probe(store))
-
-    def _warn_if_open(self, sockets: list[socket.socket]) -> None:
-        if self._settings.tls_cert is None:
-            for sock in sockets:
-                host = sock.getsockname()[0]
-                if not ip_address(host.partition("%")[0]).is_loopback:
-                    log.warning(
-                        "LISTENING ON %s WITHOUT TLS: passwords and messages cross the network unencrypted. "
-                        "Use --tls-cert and --tls-key, or put a TLS proxy in front.",
-                        host,
-                    )
 
     # -- tasks -----------------------------------------------------------------------------------------------------
 

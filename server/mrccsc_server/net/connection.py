@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LINES_A_TURN = 256
+LINES_A_TURN = 64
 """Lines of one connection that are taken before the event loop gets a turn."""
 
 LINGER = 2.0

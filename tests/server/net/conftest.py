@@ -116,7 +116,9 @@ class Peer:
 
     async def sign_in(self) -> Self:
         self.ask(0, "session.resume", token="x")
-        assert (await self.read())["re"] == 0
+        while (frame := await self.read())["type"] == "ping":
+            pass
+        assert frame["re"] == 0
         return self
 
     async def read(self) -> Frame:

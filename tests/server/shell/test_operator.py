@@ -100,7 +100,7 @@ async def test_passwd_asks_twice_at_a_terminal_and_shows_nothing(tmp_path: Path)
     await people(tmp_path, "alice")
     for first, second, code in (("long enough", "long enough", 0), ("long enough", "other words", 2)):
         terminal, inside = pty.openpty()
-        with subprocess.Popen(
+        with subprocess.Popen(  # noqa: ASYNC220
             [COMMAND, "--data-dir", str(tmp_path / "data"), "passwd", "alice"],
             stdin=inside,
             stdout=inside,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import stat
@@ -275,10 +277,10 @@ def test_beyond_loopback_without_tls_it_warns_loudly(tmp_path: Path) -> None:
 
 
 @contextmanager
-def running_on(folder: Path, host: str, *options: str) -> Iterator[str]:
+def running_on(folder: Path, host: str, *options: str, before: tuple[str, ...] = ()) -> Iterator[str]:
     """What a server says until it accepts."""
     with subprocess.Popen(
-        [COMMAND, "--host", host, "--port", "0", "--data-dir", str(folder / "data"), *options],
+        [*before, COMMAND, "--host", host, "--port", "0", "--data-dir", str(folder / "data"), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -337,3 +339,32 @@ def test_bad_input_leaves_no_trace_in_the_log(tmp_path: Path) -> None:
                     assert json.loads(last)["type"] in ("error", "closing")
         assert server.stop() == 0
         assert len(server.output) == 1, "only the line that it accepts"
+
+
+async def test_without_files_left_it_waits_and_goes_on(tmp_path: Path) -> None:
+    with running(tmp_path, "--unlimited") as server:
+        pid = server._process.pid
+        # The database still opens some.
+        most = len(list(Path(f"/proc/{pid}/fd").iterdir())) + 40
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
+        crowd = [socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) for _ in range(60)]
+        await wait_until(lambda: any("Too many open files" in line for line in server.output), "the warning")
+        for sock in crowd:
+            sock.close()
+        with closing(Line(server.port)) as line:
+            line.sock.sendall(b'{"type":"ping","id":1}\n')
+            assert line.read()["type"] == "pong"
+
+
+def test_a_low_limit_of_files_is_known_and_clients_beyond_it_are_told(tmp_path: Path) -> None:
+    limited = ("sh", "-c", 'ulimit -n 94 && exec "$0" "$@"')
+    with running_on(tmp_path, "127.0.0.1", "--unlimited", before=limited) as said:
+        assert "At most 30 clients" in said
+        port = int(re.findall(r":(\d+) ", said.splitlines()[-1])[0])
+        first = []
+        with contextlib.ExitStack() as crowd:
+            for _ in range(100):
+                sock = crowd.enter_context(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE))
+                first.append(json.loads(crowd.enter_context(sock.makefile("rb")).readline()))
+        assert [frame["type"] for frame in first] == ["welcome"] * 30 + ["closing"] * 70
+        assert {frame["code"] for frame in first[30:]} == {"overloaded"}
