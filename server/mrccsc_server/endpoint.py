@@ -64,7 +64,8 @@ def connection_cap(wanted: int) -> int:
     if files == resource.RLIM_INFINITY or files - OWN_FILES >= wanted:
         return wanted
     cap = max(1, files - OWN_FILES)
-    log.warning("At most %d clients at once: this process may have only %d open files (see ulimit -n).", cap, files)
+    level = logging.WARNING if cap < wanted // 2 else logging.DEBUG
+    log.log(level, "At most %d clients at once: this process may have only %d open files (see ulimit -n).", cap, files)
     return cap
 
 
