@@ -388,3 +388,16 @@ async def test_joining_and_leaving_in_a_loop_keeps_the_log_whole(stage: Stage) -
     assert [entry["seq"] for entry in history] == list(range(1, len(history) + 1))
     kinds = [entry["kind"] for entry in history if entry["by"] == bob.id]
     assert kinds == ["join", "leave"] * 20
+
+
+async def test_changed_facts_are_told_to_whom_they_concern(stage: Stage) -> None:
+    alice, bob = await stage.friends("alice", "bob")
+    conv = await alice.founds("old", bob)
+    bob.forget()
+    await alice.ask("group.update", conv=conv, title="new", cid=cid())
+    entry = await bob.sees("entry", conv=conv, kind="change", title="new")
+    told = await bob.sees("conversation", conversation={"conv": conv, "title": "new", "role": "member"})
+    assert told["conversation"]["head"] >= entry["seq"]
+    await alice.ask("group.role", conv=conv, user=bob.id, role="admin", cid=cid())
+    await bob.sees("entry", conv=conv, kind="role", user=bob.id)
+    await bob.sees("conversation", conversation={"conv": conv, "role": "admin"})
