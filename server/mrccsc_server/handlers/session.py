@@ -64,8 +64,8 @@ def pong(services: Services, connection: Connection, re: int | None) -> None:
 
 
 def close_logged_out(connection: Connection) -> None:
-    """The asking connection goes last, after its answer."""
-    connection.close(CloseCode.LOGGED_OUT)
+    """The asking connection goes last, after its answer and those to what it asked before."""
+    connection.end(CloseCode.LOGGED_OUT)
 
 
 @handles(SessionLogout, rate=None)

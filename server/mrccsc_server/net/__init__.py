@@ -7,6 +7,7 @@
 ``frames``      the few frames that connections make themselves
 ``dispatch``    what their requests go to
 ``connection``  one client: its requests in order, its answers, its end
+``unanswered``  how many requests may wait for their answer
 ``outbox``      what is yet to be written, one write per tick
 ``registry``    all connections of the node, their heartbeats and time limits, and how they are sent away
 """

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from mrccsc_server.net import frames
 from mrccsc_server.net.intake import Foreign, Intake, NoRoom, recognise
 from mrccsc_server.net.outbox import Outbox
+from mrccsc_server.net.unanswered import Unanswered
 from mrccsc_shared.codec import BadRequest, Malformed, decode_request
 from mrccsc_shared.errors import CloseCode, ErrorCode
 from mrccsc_shared.framing import LineTooLong
@@ -29,13 +30,6 @@ LINGER = 2.0
 LINGER_BYTES = 2**20
 """Bytes of a closed connection that are read and thrown away, so that the last line is not lost to a reset."""
 
-SIGN_INS = frozenset({"account.register", "session.login", "session.resume"})
-"""Requests after which nothing is taken until they are answered: what is pipelined behind them is signed in."""
-
-HEAVY = frozenset({"history.get", "search.messages", "conversation.list"})
-"""Requests whose answer may fill a whole line. Each counts as half of the unanswered limit, so that a client that reads
-well is not cut for having asked for many pages at once."""
-
 RETURN_AFTER = 1_000
 """Milliseconds after which a client may come back that was refused for want of memory."""
 
@@ -46,7 +40,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_born", "_deadline", "_discarded", "_due", "_ending", "_eof", "_heard", "_holding", "_intake", "_last",
         "_lines", "_malformed", "_node", "_open", "_outbox", "_pumping", "_reading", "_retired", "_transport",
-        "_unanswered", "_weights", "address", "admitted", "session", "signed_in",
+        "_unanswered", "address", "admitted", "session", "signed_in",
     )  # fmt: skip
 
     _transport: asyncio.Transport
@@ -64,8 +58,7 @@ class Connection(asyncio.Protocol):
 
         self._intake = Intake(node.limits.max_line, node.budget)
         self._lines: deque[bytes] = deque()
-        self._weights: dict[int, int] = {}
-        self._unanswered = 0
+        self._unanswered = Unanswered(node.limits.unanswered)
         self._malformed = 0
         self._open = False
         self._reading = True
@@ -90,7 +83,7 @@ class Connection(asyncio.Protocol):
     @property
     def unanswered(self) -> int:
         """The weight of the requests that wait for their answer."""
-        return self._unanswered
+        return self._unanswered.weight
 
     @property
     def unsent(self) -> int:
@@ -109,8 +102,7 @@ class Connection(asyncio.Protocol):
 
     def done(self, request_id: int | None = None) -> None:
         """A request has got all the answer it will get."""
-        weight = self._weights.pop(request_id, 1) if self._weights and request_id is not None else 1
-        self._unanswered -= weight
+        self._unanswered.finish(request_id)
         if (self._lines or self._ending or not self._reading) and not self._pumping:
             self._pump_soon()
 
@@ -134,6 +126,13 @@ class Connection(asyncio.Protocol):
         if code is CloseCode.SLOW_READER:
             self._node.metrics.bytes["dropped"] += self._outbox.drop()
         self._shut(frames.closing(code, reason, after))
+
+    def end(self, code: CloseCode) -> None:
+        """Take no more requests, let those under way be answered, then :meth:`close`."""
+        if self._open and not self._ending:
+            self._lines.clear()
+            self._end_later(code)
+            self._settle()
 
     # -- what the event loop says ----------------------------------------------------------------------------------
 
@@ -212,7 +211,7 @@ class Connection(asyncio.Protocol):
         if not self._open:
             if now >= self._deadline:
                 self._transport.abort()
-        elif not self.signed_in and now - self._born >= limits.sign_in_time * (2 if self._unanswered else 1):
+        elif not self.signed_in and now - self._born >= limits.sign_in_time * (2 if self.unanswered else 1):
             # A sign-in that waits for its turn on a busy server gets the time once more.
             self.close(CloseCode.AUTH_TIMEOUT)
         elif self._outbox.blocked_since is not None and now - self._outbox.blocked_since >= silence:
@@ -244,12 +243,12 @@ class Connection(asyncio.Protocol):
         if self._pumping or self._holding or not self._open:
             return
         lines = self._lines
-        most = self._node.limits.unanswered
+        unanswered = self._unanswered
         room = self._node.limits.output // 4
         turn = LINES_A_TURN
         self._pumping = True
         try:
-            while lines and turn and self._unanswered < most and self._outbox.unsent < room:
+            while lines and turn and not unanswered.full and self._outbox.unsent < room:
                 turn -= 1
                 self._take(lines.popleft())
         finally:
@@ -258,10 +257,10 @@ class Connection(asyncio.Protocol):
 
     def _settle(self) -> None:
         """Read on, wait, or end, as it stands after some lines were taken."""
-        busy = self._unanswered >= self._node.limits.unanswered
+        busy = self._unanswered.full
         if not self._open:
             return
-        if self._ending and not self._lines and not self._unanswered:
+        if self._ending and not self._lines and not self.unanswered:
             self._end()
         elif self._lines or self._ending or busy:
             self._pause()
@@ -293,22 +292,13 @@ class Connection(asyncio.Protocol):
             self._refuse_long_line()
             return
         self._node.metrics.requests[kind] += 1
-        self._unanswered += self._weigh(kind, request.id)
+        self._unanswered.begin(kind, request.id)
         try:
             self._node.dispatcher.received(self, request)
         except Exception:
             log.exception("A request of type %s failed", kind)
             self._refuse(ErrorCode.UNAVAILABLE, ErrorCode.UNAVAILABLE.text, request.id)
             self.done(request.id)
-
-    def _weigh(self, kind: str, request_id: int | None) -> int:
-        """What a request adds to the unanswered ones; remembered where it is more than one."""
-        most = self._node.limits.unanswered
-        weight = most if kind in SIGN_INS else most // 2 if kind in HEAVY else 1
-        if weight <= 1 or request_id is None or request_id in self._weights:
-            return 1
-        self._weights[request_id] = weight
-        return weight
 
     def _take_malformed(self, line: bytes, message: str) -> None:
         self._malformed += 1

@@ -8,6 +8,7 @@ import tracemalloc
 
 from mrccsc_server.net.connection import LINES_A_TURN
 from mrccsc_shared.codec import encode
+from mrccsc_shared.errors import CloseCode
 from mrccsc_shared.messages import Request
 from tests.server.net.conftest import Node, Peer, Stage
 from tests.waiting import PATIENCE, wait_until
@@ -247,3 +248,23 @@ async def test_closing_from_inside_a_send_tells_the_dispatcher_later(stage: Stag
     assert node.metrics.closes == {"slow_reader": 1}
     assert node.dispatcher.closed_ == []
     await wait_until(lambda: node.dispatcher.closed_ == [connection])
+
+
+async def test_an_end_waits_for_what_is_under_way_and_takes_nothing_more(stage: Stage) -> None:
+    node, peer = await a_client(stage)
+    node.dispatcher.holding = True
+    peer.ask(1).ask(2)
+    await wait_until(lambda: len(node.dispatcher.waiting) == 2)
+    node.connection.end(CloseCode.LOGGED_OUT)
+    peer.ask(3)
+    node.dispatcher.release()
+    frames = await peer.rest()
+    assert [frame.get("re") for frame in frames] == [1, 2, None]
+    assert frames[-1]["code"] == "logged_out"
+    assert 3 not in [request.id for request in node.dispatcher.requests]
+
+
+async def test_an_end_with_nothing_under_way_is_at_once(stage: Stage) -> None:
+    node, peer = await a_client(stage)
+    node.connection.end(CloseCode.LOGGED_OUT)
+    assert (await peer.end("logged_out"))["reconnect"] is False

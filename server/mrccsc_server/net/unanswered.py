@@ -1,0 +1,41 @@
+"""The requests of a connection that wait for their answer, and when there are too many of them to read on."""
+
+from __future__ import annotations
+
+SIGN_INS = frozenset({"account.register", "session.login", "session.resume"})
+"""Requests after which nothing is taken until they are answered: what is pipelined behind them is signed in."""
+
+HEAVY = frozenset({"history.get", "search.messages", "conversation.list"})
+"""Requests whose answer may fill a whole line. Each counts as half of the limit, so that a client that reads well is
+not cut for having asked for many pages at once."""
+
+
+class Unanswered:
+    """The weight of the unanswered requests: one each, more for some types. At ``most`` it is ``full``."""
+
+    __slots__ = ("_heavy", "_most", "weight")
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._heavy: dict[int, int] = {}
+        self.weight = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether no further request is to be taken."""
+        return self.weight >= self._most
+
+    def begin(self, kind: str, request_id: int | None) -> None:
+        """A request was taken."""
+        weight = self._most if kind in SIGN_INS else self._most // 2 if kind in HEAVY else 1
+        # An id that is used twice at once counts as one the second time, so that the sum comes out even.
+        if weight > 1 and request_id is not None and request_id not in self._heavy:
+            self._heavy[request_id] = weight
+            self.weight += weight
+        else:
+            self.weight += 1
+
+    def finish(self, request_id: int | None) -> None:
+        """A request has got all the answer it will get."""
+        heavy = self._heavy.pop(request_id, 1) if self._heavy and request_id is not None else 1
+        self.weight -= heavy
