@@ -169,7 +169,7 @@ def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
     asyncio.run(opened_and_closed(path))
     # pytest's folders are root's alone; in a worker of xdist there is one more of them.
     for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_mode & 0o777 == 0o700:
+        if folder.name.startswith(("pytest-", "popen-", "test_")):
             folder.chmod(0o755)
     context = multiprocessing.get_context("fork")
     reports = context.SimpleQueue()
