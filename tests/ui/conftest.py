@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC
@@ -35,6 +36,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("CONFIG", "DATA", "CACHE", "STATE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+async def undebugged() -> None:
+    """Screens on a loop as users have it: in debug mode each of the thousands of callbacks records its whole stack."""
+    asyncio.get_running_loop().set_debug(False)
 
 
 @pytest.fixture(params=SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -110,9 +117,10 @@ class Stage:
                 raise AssertionError(f"{text!r} is not on the screen:\n{self.text}") from None
 
     async def opens(self, conv: int) -> None:
-        """Open a conversation and wait for its history."""
+        """Open a conversation and wait for its newest history."""
+        await self.until(lambda: conv in self.client.store.conversations, "the conversation")
         self.main.open_conversation(conv)
-        await self.until(lambda: not self.client.store.conversations[conv].more_before, "the history")
+        await self.until(lambda: self.client.store.timeline(conv), "the history")
 
     async def picture(self) -> bool:
         """Whether the screen looks as it did when somebody accepted its picture."""

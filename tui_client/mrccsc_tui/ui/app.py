@@ -60,7 +60,7 @@ class ChatApp(App[None]):
         self.theme = wanted if wanted in self.available_themes else DEFAULT
         self._show_screen()
         for wrong in unknown_ids(self._options.keys)[:3]:
-            self.notify(f"The configuration names a key that does not exist: {wrong}", severity="warning", markup=False)
+            self.notify(f"The configuration changes an unknown key:\n{wrong}", severity="warning", markup=False)
         gc.collect()
         gc.freeze()
 

@@ -19,6 +19,8 @@ from mrccsc_tui.ui.glyphs import UNICODE, Glyphs
 class Shortcut(NamedTuple):
     """A key binding. ``keys``: the default key first, then its twins, separated by commas.
 
+    A priority binding acts before keys that were typed earlier and still wait in the queue of the focused widget. So
+    it suits what leads away from there (another panel, the next field), and not what works on the text just typed.
     ``priority``: it wins over the widget that has the focus. ``hint``: a word for the hint line.
     """
 
@@ -75,8 +77,8 @@ SHORTCUTS: dict[str, tuple[Shortcut, ...]] = {
         Shortcut("app-cancel", "escape", "cancel", "Cancel; never destroys what was typed"),
     ),
     COMPOSER: (
-        Shortcut("composer-send", "enter", "send", "Send", "send", priority=True),
-        Shortcut("composer-newline", "alt+enter,ctrl+j,shift+enter", "newline", "New line", "new line", priority=True),
+        Shortcut("composer-send", "enter", "send", "Send", "send"),
+        Shortcut("composer-newline", "alt+enter,ctrl+j,shift+enter", "newline", "New line", "new line"),
         Shortcut("composer-earlier", "ctrl+up", "recall(-1)", "What was sent before"),
         Shortcut("composer-later", "ctrl+down", "recall(1)", "What was sent after that"),
         Shortcut("composer-complete", "tab", "complete", "Complete a /command, @name or :emoji:"),
@@ -127,15 +129,15 @@ SHORTCUTS: dict[str, tuple[Shortcut, ...]] = {
     ),
     LISTS: (
         Shortcut("picker-close", "escape", "close", "Close"),
-        Shortcut("picker-down", "down,ctrl+n", "move(1)", "Down", priority=True),
-        Shortcut("picker-up", "up", "move(-1)", "Up", priority=True),
-        Shortcut("picker-choose", "enter", "choose", "Choose", priority=True),
+        Shortcut("picker-down", "down,ctrl+n", "move(1)", "Down"),
+        Shortcut("picker-up", "up", "move(-1)", "Up"),
+        Shortcut("picker-choose", "enter", "choose", "Choose"),
     ),
     FORMS: (
-        Shortcut("form-submit", "enter", "submit", "Submit, from any field", priority=True),
+        Shortcut("form-submit", "enter", "submit", "Submit, from any field"),
         Shortcut("form-cancel", "escape", "leave", "Cancel; nothing changes"),
-        Shortcut("form-next", "down", "app.focus_next", "Next field; also Tab"),
-        Shortcut("form-previous", "up", "app.focus_previous", "Previous field; also Shift+Tab"),
+        Shortcut("form-next", "tab,down", "app.focus_next", "Next field", priority=True),
+        Shortcut("form-previous", "shift+tab,up", "app.focus_previous", "Previous field", priority=True),
     ),
     CHOICES: (
         Shortcut("choice-next", "space,right", "step(1)", "Next choice"),
@@ -146,9 +148,9 @@ SHORTCUTS: dict[str, tuple[Shortcut, ...]] = {
         Shortcut("question-no", "escape,n", "answer(False)", "No"),
     ),
     SIGN_IN: (
-        Shortcut("signin-submit", "enter", "submit", "Sign in, or make the account, from any field", priority=True),
-        Shortcut("signin-next", "down", "app.focus_next", "Next field; also Tab"),
-        Shortcut("signin-previous", "up", "app.focus_previous", "Previous field; also Shift+Tab"),
+        Shortcut("signin-submit", "enter", "submit", "Sign in, or make the account, from any field"),
+        Shortcut("signin-next", "tab,down", "app.focus_next", "Next field", priority=True),
+        Shortcut("signin-previous", "shift+tab,up", "app.focus_previous", "Previous field", priority=True),
     ),
     READING: (
         Shortcut("reading-close", "escape,f1,q", "close", "Close", priority=True),
@@ -169,6 +171,15 @@ def bindings(place: str) -> list[BindingType]:
         Binding(shortcut.keys, shortcut.action, shortcut.text, show=False, priority=shortcut.priority, id=shortcut.id)
         for shortcut in SHORTCUTS[place]
     ]
+
+
+def actions(place: str, changed: Mapping[str, str]) -> dict[str, str]:
+    """Keys and the actions they mean in one place, for a widget that handles its keys itself, in their order."""
+    return {
+        key.strip(): shortcut.action
+        for shortcut in SHORTCUTS[place]
+        for key in changed.get(shortcut.id, shortcut.keys).split(",")
+    }
 
 
 def hints(ids: Iterable[str], changed: Mapping[str, str], glyphs: Glyphs) -> list[tuple[str, str]]:

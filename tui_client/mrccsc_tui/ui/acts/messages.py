@@ -151,13 +151,17 @@ def _hit(desk: Desk, hit: Message, words: str, *, everywhere: bool) -> Option:
     return Option(f"{hit.conv}:{hit.seq}", hit.text, (head, _snippet(hit.text, words), ((" ", "dim"),)))
 
 
+_LEAD = 32
+"""Characters before the first word found up to which a text is shown from its beginning."""
+
+
 def _snippet(text: str, words: str) -> tuple[tuple[str, str], ...]:
     """One line of the text around the first word found, with the words marked."""
     flat = " ".join(text.split())
     low = flat.casefold()
     wanted = [word for word in words.casefold().split() if word]
     first = min((place for word in wanted if (place := low.find(word)) >= 0), default=0)
-    begin = max(first - 24, 0)
+    begin = 0 if first < _LEAD else flat.rfind(" ", 0, first - _LEAD // 2) + 1
     shown = flat[begin : begin + 160]
     pieces: list[tuple[str, str]] = [("  ", "dim")]
     at = 0

@@ -148,9 +148,14 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
         """Esc."""
         self.dismiss(None)
 
-    def on_input_changed(self) -> None:
+    def on_input_submitted(self) -> None:
+        """Enter in a field, after all that was typed before it."""
+        self.action_submit()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
         """A complaint is over once something is typed."""
-        self._tell()
+        if event.input.has_focus:
+            self._tell()
 
     def _tell(self) -> None:
         self.query_one(TextLine).show(

@@ -43,7 +43,9 @@ class MainScreen(DeskScreen):
         """Three panels over two lines."""
         with Horizontal(id="panels"):
             yield Sidebar(self.client.store, self.glyphs)
-            yield ChatPanel(self.client, self.glyphs, self.zone, self.theme_names)
+            yield ChatPanel(
+                self.client, self.glyphs, self.zone, themes=self.theme_names, changed_keys=self.options.keys
+            )
             yield Members(self.client.store, self.glyphs)
         with Vertical(id="foot"):
             yield StatusLine(self.client, self.glyphs)
@@ -113,12 +115,15 @@ class MainScreen(DeskScreen):
                 self.chat.accept_text(event.text)
                 self.act(command.handler(self, words), event.text)
             case Unknown(name):
+                self.chat.composer.give_back(event.text)
                 self.say(f"There is no command /{name}. To send it as text, begin with //.", bad=True)
             case plain if self.chat.conversation is None:
                 del plain
+                self.chat.composer.give_back(event.text)
                 self.say("Open a conversation first: F2 shows friends and groups.", bad=True)
             case plain:
-                self.attempt(lambda: self.chat.say(plain.text))
+                if not self.attempt(lambda: self.chat.say(plain.text)):
+                    self.chat.composer.give_back(event.text)
 
     @on(RowList.Chosen, "#sidebar")
     def open_row(self, event: RowList.Chosen) -> None:

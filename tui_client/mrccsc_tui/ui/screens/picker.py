@@ -130,6 +130,12 @@ class PickerScreen(ModalScreen[str | None]):
         self._moved = self._hurried = False
         self._narrow(event.value)
 
+    @on(Input.Submitted)
+    def submit(self, event: Input.Submitted) -> None:
+        """Enter in the field, after all that was typed before it."""
+        event.stop()
+        self.action_choose()
+
     @on(RowList.Chosen)
     def take(self, event: RowList.Chosen) -> None:
         """A click."""

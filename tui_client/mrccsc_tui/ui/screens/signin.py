@@ -105,10 +105,15 @@ class SignInScreen(Screen[None]):
         self._keys()
 
     @on(Input.Changed)
-    def forget_complaint(self) -> None:
+    def forget_complaint(self, event: Input.Changed) -> None:
         """A complaint is over once something is typed."""
-        if not self._busy:
+        if not self._busy and event.input.has_focus:
             self._say("")
+
+    @on(Input.Submitted)
+    def submit(self) -> None:
+        """Enter in a field, after all that was typed before it."""
+        self.action_submit()
 
     def action_submit(self) -> None:
         """Enter, from any field."""

@@ -179,12 +179,14 @@ class DeskScreen(Screen[None]):
         """Carry out an act beside the screen; a refusal is told, and what was ``typed`` comes back."""
         self.run_worker(self._carry_out(doing, typed), group="acts", exit_on_error=False)
 
-    def attempt(self, doing: Callable[[], object]) -> None:
-        """Carry out an act that is done at once; a refusal is told."""
+    def attempt(self, doing: Callable[[], object]) -> bool:
+        """Carry out an act that is done at once; whether it was. A refusal is told."""
         try:
             doing()
         except (RequestError, Complaint, Refusal) as error:
             self.say(str(error), bad=True)
+            return False
+        return True
 
     async def _carry_out(self, doing: Awaitable[None], typed: str) -> None:
         try:
@@ -195,8 +197,8 @@ class DeskScreen(Screen[None]):
             self.say("That did not work. Please try again.", bad=True)
         else:
             return
-        if typed and not self.chat.composer.text:
-            self.chat.composer.put(typed)
+        if typed and not self.chat.composer.text.strip():
+            self.chat.composer.give_back(typed)
 
     @on(ChatPanel.OlderWanted)
     def load_older(self) -> None:
@@ -214,6 +216,19 @@ class DeskScreen(Screen[None]):
             self.older_refused = True
         finally:
             self._loading_older = False
+
+    @on(ChatPanel.UnreadWanted)
+    def load_unread(self, event: ChatPanel.UnreadWanted) -> None:
+        """Lengthen the history that is held up to the first unread message."""
+        self.run_worker(self._load_unread(event.conv, event.seq), group="unread", exit_on_error=False)
+
+    async def _load_unread(self, conv: int, seq: int) -> None:
+        try:
+            await self.client.load_until(conv, seq)
+        except RequestError:
+            self.older_refused = True
+        finally:
+            self.chat.arrive(conv)
 
     def _select(self, seq: int) -> bool:
         if self.chat.select(seq):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 
@@ -26,6 +26,9 @@ from mrccsc_tui.ui.widgets.timeline.wrap import clip
 from mrccsc_tui.ui.widgets.typing import TypingLine
 from mrccsc_tui.ui.widgets.welcome import Welcome
 from mrccsc_tui.ui.words import count, has_unread, presence_words, sign, status_of
+
+FETCHED_UNREAD = 1_000
+"""Entries that are fetched at once to begin at the first unread one; beyond that one begins at the newest."""
 
 SPACIOUS_FROM = 24
 """Lines of the terminal from which authors are kept apart by a blank line."""
@@ -57,12 +60,28 @@ class ChatPanel(Vertical):
     class OlderWanted(Event):
         """There is older history and it is near to being seen."""
 
-    def __init__(self, client: ChatClient, glyphs: Glyphs, zone: tzinfo | None, themes: Sequence[str]) -> None:
+    @dataclass
+    class UnreadWanted(Event):
+        """The first unread message is not held, and not too far to be fetched; then call :meth:`arrive`."""
+
+        conv: int
+        seq: int
+
+    def __init__(
+        self,
+        client: ChatClient,
+        glyphs: Glyphs,
+        zone: tzinfo | None,
+        *,
+        themes: Sequence[str],
+        changed_keys: Mapping[str, str],
+    ) -> None:
         super().__init__(id="chat")
         self._client = client
         self._glyphs = glyphs
         self._zone = zone
         self._themes = themes
+        self._changed_keys = changed_keys
         self.conv: int | None = None
         self.mode: Mode | None = None
         self.attentive = False
@@ -70,7 +89,7 @@ class ChatPanel(Vertical):
         self._seen = 0
         self._kept_unread = False
         self._arriving = False
-        """The unread messages are not held yet; nothing counts as seen until some history has come."""
+        """The first unread message is not held yet; nothing counts as seen until it is."""
 
     def compose(self) -> ComposeResult:
         """From the title to the composer."""
@@ -79,7 +98,7 @@ class ChatPanel(Vertical):
         yield Timeline(id="timeline")
         yield TypingLine(self._client.store, self._glyphs)
         yield TextLine(id="mode")
-        yield Composer(self._complete)
+        yield Composer(self._complete, self._changed_keys)
 
     @property
     def timeline(self) -> Timeline:
@@ -122,7 +141,10 @@ class ChatPanel(Vertical):
             spacious=self.app.size.height >= SPACIOUS_FROM,
         )
         roll = Roll(scene)
-        self._arriving = unread and conversation.tail_start > self._seen + 1
+        near = conversation.head - self._seen <= FETCHED_UNREAD
+        self._arriving = unread and near and conversation.tail_start > self._seen + 1
+        if self._arriving:
+            self.post_message(self.UnreadWanted(conversation.conv, self._seen + 1))
         if unread:
             scene.divider = None if self._arriving else self._first_new()
             scene.divider = scene.divider or self._seen + 1
@@ -142,8 +164,8 @@ class ChatPanel(Vertical):
             changed = digest.changed if digest is not None else ()
             self.timeline.take_in(changed, restart=digest is not None and digest.restarted, repaint=looks)
             self.query_one(TypingLine).heard(digest)
-            if digest is not None and digest.grown:
-                self._arrive()
+            if self._arriving and conversation is not None and conversation.tail_start <= self._seen + 1:
+                self.arrive(conversation.conv)
             self.mark_seen()
             self._move_divider()
         self.refresh_facts()
@@ -170,7 +192,8 @@ class ChatPanel(Vertical):
     def mark_seen(self) -> None:
         """Set the read mark as far as the person can see, once they can."""
         conversation = self.conversation
-        if conversation is None or not self.attentive or self._arriving:
+        roll = self.timeline.roll
+        if conversation is None or not self.attentive or self._arriving or not roll:
             return
         seen = conversation.cursor if self.timeline.following else self.timeline.bottom_seq() or 0
         self._seen = max(self._seen, seen)
@@ -201,15 +224,17 @@ class ChatPanel(Vertical):
             if ordinal < roll.ledger.end:
                 self.timeline.bring(roll.key(ordinal))
 
-    def _arrive(self) -> None:
-        """The first history of a conversation that was opened with unread messages has come."""
+    def arrive(self, conv: int) -> None:
+        """All the unread messages are held, or as many as can be: go to the first, and count what is seen from now."""
         conversation = self.conversation
-        if not self._arriving or conversation is None:
+        if not self._arriving or conversation is None or conversation.conv != conv:
             return
         self._arriving = False
+        self.timeline.take_in()
         if conversation.tail_start <= self._seen + 1:
             self.timeline.move_divider(self._first_new())
             self.first_unread()
+        self.mark_seen()
 
     def _first_new(self) -> int | None:
         """The seq of the first message by others that was not seen."""
@@ -249,14 +274,13 @@ class ChatPanel(Vertical):
         if mode is None or mode.kind != "edit":
             self.timeline.newest()
         elif mode.draft:
-            self.composer.put(mode.draft)
+            self.composer.give_back(mode.draft)
 
     def accept_text(self, text: str) -> None:
-        """What was typed has been taken: the composer is empty again, and Ctrl+↑ brings it back."""
+        """What was typed has been taken; Ctrl+↑ brings it back."""
         self.composer.keep(text)
-        self.composer.put("")
         if self.conv is not None and (self.mode is None or self.mode.kind != "edit"):
-            self._client.set_draft(self.conv, "")
+            self._client.set_draft(self.conv, self.composer.text)
 
     def begin(self, kind: str, message: Message, text: str | None = None) -> None:
         """Answer or edit a message."""

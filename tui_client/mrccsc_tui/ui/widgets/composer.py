@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from textual import events
@@ -10,7 +10,7 @@ from textual.message import Message as Event
 from textual.widgets import TextArea
 
 from mrccsc_tui import sanitize
-from mrccsc_tui.ui.keymap import COMPOSER, bindings
+from mrccsc_tui.ui.keymap import COMPOSER, actions
 
 _REMEMBERED = 100
 
@@ -21,7 +21,6 @@ Completer = Callable[[str, str], list[str]]
 class Composer(TextArea):
     """Enter sends. Text leaves it only by being sent or taken away by the person who typed it."""
 
-    BINDINGS = bindings(COMPOSER)
     DEFAULT_CSS = """
     Composer {
         height: auto;
@@ -39,7 +38,7 @@ class Composer(TextArea):
 
     @dataclass
     class Submitted(Event):
-        """Enter was pressed on a text that is not blank."""
+        """Enter was pressed on a text that is not blank. The composer is empty: give back what cannot be sent."""
 
         text: str
 
@@ -49,7 +48,7 @@ class Composer(TextArea):
     class Emptied(Event):
         """↑ was pressed and there is nothing above the cursor: select a message."""
 
-    def __init__(self, complete: Completer) -> None:
+    def __init__(self, complete: Completer, changed: Mapping[str, str]) -> None:
         super().__init__(
             id="composer",
             soft_wrap=True,
@@ -59,6 +58,7 @@ class Composer(TextArea):
         )
         self.cursor_blink = False
         self._complete = complete
+        self._actions = actions(COMPOSER, changed)
         self._sent: list[str] = []
         self._recalled: int | None = None
         self._unsent = ""
@@ -85,8 +85,14 @@ class Composer(TextArea):
 
     def action_send(self) -> None:
         """Send what is typed."""
-        if self.text.strip():
-            self.post_message(self.Submitted(self.text))
+        text = self.text
+        if text.strip():
+            self.put("")
+            self.post_message(self.Submitted(text))
+
+    def give_back(self, text: str) -> None:
+        """Put a text that was submitted back, before what was typed since."""
+        self.put(f"{text}\n{self.text}" if self.text.strip() else text)
 
     def action_newline(self) -> None:
         """Begin a new line."""
@@ -137,6 +143,14 @@ class Composer(TextArea):
     def on_text_area_changed(self) -> None:
         """Any change by hand."""
         self.post_message(self.Typed())
+
+    async def _on_key(self, event: events.Key) -> None:
+        # Not by bindings: these act late, when keys that were typed after this one are in the text already.
+        action = self._actions.get(event.key)
+        if action is not None:
+            event.stop()
+            event.prevent_default()
+            await self.run_action(action)
 
     async def _on_paste(self, event: events.Paste) -> None:
         text = sanitize.text(event.text.replace("\r\n", "\n").replace("\r", "\n"))

@@ -134,6 +134,9 @@ def _pieces(text: str, base: int) -> list[Piece]:
 def _split_word(word: str, base: int, pieces: list[Piece]) -> None:
     """A line may break before and after every wide grapheme: CJK is written without blanks."""
     solid = word.rstrip()
+    if not solid:
+        pieces.append(Piece(base, base + len(word), cell_len(word), cell_len(word)))
+        return
     begin = 0
     cells = 0
     for start, end, wide in graphemes(solid):
