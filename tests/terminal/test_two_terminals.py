@@ -1,0 +1,114 @@
+"""Two people at two real terminals talk through a real server: only keys go in, only the screen is looked at."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyte
+import pytest
+
+from tests.wire.server import Server
+
+COMMAND = Path(sys.executable).with_name("mrccsc-tui")
+PATIENCE = 60.0
+"""Seconds until something must be on a screen: generous, for slow machines under load."""
+
+
+class Terminal:
+    """A client in a pseudo-terminal of its own, with files of its own."""
+
+    def __init__(self, server: Server, home: Path, columns: int, rows: int) -> None:
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._screen)
+        kinds = ("CONFIG", "DATA", "CACHE", "STATE")
+        environment = os.environ | {f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in kinds}
+        environment |= {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
+        command = [str(COMMAND), "--host", "127.0.0.1", "--port", str(server.port)]
+        self._pid, self._terminal = pty.fork()
+        if self._pid == 0:
+            os.execve(command[0], command, environment)
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self._screen.display)
+
+    def sees(self, *texts: str) -> None:
+        """All of these come to be on the screen."""
+        deadline = time.monotonic() + PATIENCE
+        while missing := [text for text in texts if text not in self.text]:
+            assert time.monotonic() < deadline, f"{missing} not on the screen:\n{self.text}"
+            if select.select([self._terminal], [], [], 0.2)[0]:
+                self._stream.feed(os.read(self._terminal, 65_536))
+
+    def types(self, keys: str) -> None:
+        os.write(self._terminal, keys.encode())
+
+    def signs_up(self, name: str) -> None:
+        self.sees("I have an account", "Password")
+        # From the user name back to the first field, which a space changes; then forward again.
+        self.types("\x1b[Z" * 4 + " ")
+        self.sees("make a new account")
+        self.types("\t" * 4 + name + "\t" + "correct horse" + "\r")
+        self.sees(f"Welcome, {name}.")
+
+    def end(self) -> None:
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+        os.close(self._terminal)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    running = Server(tmp_path).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def terminals(server: Server, tmp_path: Path) -> Iterator[list[Terminal]]:
+    made = [Terminal(server, tmp_path / "ana", 100, 30), Terminal(server, tmp_path / "bo", 140, 40)]
+    yield made
+    for terminal in made:
+        terminal.end()
+
+
+@pytest.mark.timeout(300)
+def test_two_people_meet_and_talk_while_the_server_dies_in_between(server: Server, terminals: list[Terminal]) -> None:
+    ana, bob = terminals
+    ana.signs_up("ana")
+    bob.signs_up("bob")
+
+    ana.types("/addcontact bob\r")
+    bob.sees("ana wants to add you")
+    bob.types("/accept ana\r")
+    bob.sees("FRIENDS 1 here")
+    ana.sees("FRIENDS 1 here")
+
+    ana.types("/msg bob is anybody there?\r")
+    ana.sees("is anybody there?")
+    bob.types("/chat ana\r")
+    bob.sees("is anybody there?")
+    bob.types("yes, and I read you\r")
+    ana.sees("yes, and I read you")
+
+    port = server.port
+    server.kill()
+    ana.sees("offline")
+    ana.types("said in the dark\r")
+    ana.sees("said in the dark")
+    server.start(port)
+    bob.sees("said in the dark")
+    ana.sees("connected to")
+    assert bob.text.count("said in the dark") == 1
+    assert ana.text.count("said in the dark") == 1
