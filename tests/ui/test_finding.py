@@ -170,14 +170,6 @@ async def test_palette_has_everything(party: Party, play: Show) -> None:
 
 
 class TestPictures:
-    async def test_search(self, show: Show, replay: Replay, size: tuple[int, int]) -> None:
-        async with show(size) as stage:
-            await stage.opens(replay.recording.conv("lunch"))
-            await stage.press("f4")
-            await stage.type("window")
-            await stage.sees("Booked, four seats")
-            assert await stage.picture()
-
     async def test_switch(self, show: Show, size: tuple[int, int]) -> None:
         async with show(size) as stage:
             await stage.press("ctrl+g")

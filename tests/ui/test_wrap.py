@@ -26,7 +26,9 @@ HARD = [
     "\n\n",
 ]
 
-texts = st.lists(st.one_of(st.sampled_from(HARD), st.text(max_size=40)), max_size=6).map(lambda parts: sanitize.text(" ".join(parts)).expandtabs(4))
+texts = st.lists(st.one_of(st.sampled_from(HARD), st.text(max_size=40)), max_size=6).map(
+    lambda parts: sanitize.text(" ".join(parts)).expandtabs(4)
+)
 
 
 def lines_of(text: str, width: int) -> list[str]:
