@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,6 +40,10 @@ class Contacts(Protocol):
 
     async def friends(self, user: int) -> list[int]:
         """The user's friends."""
+        ...
+
+    async def friends_of(self, users: Collection[int]) -> dict[int, list[int]]:
+        """The friends of each of the users, in one query. Every user has a list."""
         ...
 
     async def of_user(self, user: int) -> list[Contact]:

@@ -33,6 +33,10 @@ class Conversations(Protocol):
         """The ids of all conversations that the user is a member of."""
         ...
 
+    async def memberships(self, users: Collection[int]) -> dict[int, set[int]]:
+        """The conversations that each of the users is a member of, in one query. Every user has a set."""
+        ...
+
     async def views(self, conv: int, users: Collection[int]) -> dict[int, Conversation]:
         """One conversation in the eyes of those of ``users`` who are members."""
         ...

@@ -96,8 +96,16 @@ class Log(Protocol):
         """
         ...
 
-    async def heads(self, convs: Collection[int]) -> dict[int, int]:
-        """The heads of conversations, for comparing after a gap."""
+    async def heads(self, convs: Collection[int], since: int | None = None) -> dict[int, int]:
+        """The heads of conversations, for comparing after a gap; of as many as there are in one query.
+
+        With ``since`` only of those whose newest entry has ``at`` ≥ ``since``. An entry's ``at`` is taken before
+        its commit, so that a poll must look back longer than the longest transaction (``limits.database_time``).
+        """
+        ...
+
+    async def now(self) -> int:
+        """The database's clock. Read it before :meth:`heads` to have the next poll's ``since``."""
         ...
 
     async def range(self, conv: int, after: int, upto: int) -> list[Entry]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Collection
 
 from mrccsc_server.domain.contacts import ContactAct, Pair, decide
 from mrccsc_server.ports import ContactChange
@@ -31,12 +33,20 @@ class SqliteContacts:
 
     async def friends(self, user: int) -> list[int]:
         """See the port."""
+        return (await self.friends_of([user]))[user]
 
-        def work(connection: sqlite3.Connection) -> list[int]:
-            found = connection.execute(
-                "SELECT other FROM contact WHERE user = ? AND relation = 'friend' ORDER BY other", (user,)
-            )
-            return [other for (other,) in found]
+    async def friends_of(self, users: Collection[int]) -> dict[int, list[int]]:
+        """See the port."""
+        found: dict[int, list[int]] = {user: [] for user in users}
+
+        def work(connection: sqlite3.Connection) -> dict[int, list[int]]:
+            for user, other in connection.execute(
+                "SELECT user, other FROM contact WHERE user IN (SELECT value FROM json_each(?))"
+                " AND relation = 'friend' ORDER BY other",
+                (json.dumps(list(found)),),
+            ):
+                found[user].append(other)
+            return found
 
         return await self._database.read(work)
 

@@ -38,6 +38,10 @@ class SqliteConversations:
         """See the port."""
         return await self._database.read(lambda connection: list(views.readable(connection, user)))
 
+    async def memberships(self, users: Collection[int]) -> dict[int, set[int]]:
+        """See the port."""
+        return await self._database.read(lambda connection: views.memberships(connection, users))
+
     async def views(self, conv: int, users: Collection[int]) -> dict[int, Conversation]:
         """See the port."""
         return await self._database.read(lambda connection: views.views_of_conversation(connection, conv, users))

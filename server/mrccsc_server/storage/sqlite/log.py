@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
@@ -13,7 +14,7 @@ from mrccsc_server.domain.state import Known
 from mrccsc_server.ports import Page, Snapshot
 from mrccsc_server.storage import rows
 from mrccsc_server.storage.sqlite import catchup, changes, views
-from mrccsc_server.storage.sqlite.connection import is_environment, one
+from mrccsc_server.storage.sqlite.connection import is_environment, now
 from mrccsc_server.storage.sqlite.database import Database
 from mrccsc_server.storage.sqlite.entries import read_span
 from mrccsc_server.storage.sqlite.facts import known_entry, load_facts
@@ -102,14 +103,21 @@ class SqliteLog:
             )
         )
 
-    async def heads(self, convs: Collection[int]) -> dict[int, int]:
+    async def heads(self, convs: Collection[int], since: int | None = None) -> dict[int, int]:
         """See the port."""
+        wanted = json.dumps(list(convs))
+        return await self._database.read(
+            lambda connection: dict(
+                connection.execute(
+                    "SELECT conv, head FROM conversation WHERE conv IN (SELECT value FROM json_each(?)) AND at >= ?",
+                    (wanted, -1 if since is None else since),
+                ).fetchall()
+            )
+        )
 
-        def work(connection: sqlite3.Connection) -> dict[int, int]:
-            found = ((conv, one(connection, "SELECT head FROM conversation WHERE conv = ?", conv)) for conv in convs)
-            return {conv: row[0] for conv, row in found if row is not None}
-
-        return await self._database.read(work)
+    async def now(self) -> int:
+        """See the port."""
+        return await self._database.read(now)
 
     async def range(self, conv: int, after: int, upto: int) -> list[Entry]:
         """See the port."""

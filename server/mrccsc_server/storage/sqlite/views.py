@@ -59,6 +59,17 @@ def membership(connection: sqlite3.Connection, conv: int, user: int) -> tuple[Co
     )
 
 
+def memberships(connection: sqlite3.Connection, users: Collection[int]) -> dict[int, set[int]]:
+    """The conversations of some users."""
+    found: dict[int, set[int]] = {user: set() for user in users}
+    for user, conv in connection.execute(
+        "SELECT user, conv FROM member WHERE user IN (SELECT value FROM json_each(?)) AND state = 'member'",
+        (json.dumps(list(found)),),
+    ):
+        found[user].add(conv)
+    return found
+
+
 def readable(connection: sqlite3.Connection, user: int) -> dict[int, int]:
     """The user's conversations, each with the first seq that they may read."""
     found = connection.execute(

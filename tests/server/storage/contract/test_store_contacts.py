@@ -46,6 +46,20 @@ async def test_an_accepted_request_makes_friends_and_doing_it_again_changes_noth
     assert await scene.store.contacts.friends(bob) == [ann]
 
 
+async def test_friends_of_several_are_those_of_each(scene: Scene) -> None:
+    ann, bob, cid, dan = await scene.users("ann", "bob", "cid", "dan")
+    await scene.befriend(ann, cid)
+    await scene.befriend(bob, ann)
+    await scene.store.contacts.act(REQUEST, dan, ann)
+    assert await scene.store.contacts.friends_of([dan, ann, bob, 999]) == {
+        ann: [bob, cid],
+        bob: [ann],
+        dan: [],
+        999: [],
+    }
+    assert await scene.store.contacts.friends_of([]) == {}
+
+
 async def test_requests_that_cross_make_friends(scene: Scene) -> None:
     ann, bob = await scene.users("ann", "bob")
     changes = await asyncio.gather(

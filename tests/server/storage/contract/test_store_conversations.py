@@ -157,6 +157,21 @@ async def test_views_are_of_members_only_each_in_their_own_eyes(scene: Scene) ->
     assert await scene.store.conversations.ids(bob) == []
 
 
+async def test_memberships_of_several_are_those_of_each(scene: Scene) -> None:
+    ann, bob, cid = await scene.users("ann", "bob", "cid")
+    first, second = await scene.group(ann, bob), await scene.group(ann, visibility="private")
+    left = await scene.group(ann, bob)
+    await scene.done(leave(left, bob))
+    direct = await scene.direct(ann, bob)
+    assert await scene.store.conversations.memberships([ann, bob, cid, 999]) == {
+        ann: {first, second, left, direct},
+        bob: {first, direct},
+        cid: set(),
+        999: set(),
+    }
+    assert await scene.store.conversations.memberships([]) == {}
+
+
 async def test_the_last_entry_is_cut_to_200_characters_and_shows_its_reactions(scene: Scene) -> None:
     ann, bob = await scene.users("ann", "bob")
     conv = await scene.group(ann, bob)

@@ -305,6 +305,29 @@ async def test_heads_and_ranges_are_for_nodes_and_know_no_permission(scene: Scen
     assert await scene.store.log.range(999, 0, 5) == []
 
 
+async def test_heads_of_only_what_was_touched_lately(scene: Scene) -> None:
+    ann = await scene.user("ann")
+    quiet, lively = await scene.group(ann), await scene.group(ann)
+    created = (await scene.log(quiet))[0]["at"]
+    heads = scene.store.log.heads
+    assert await heads([quiet, lively], since=created) == {quiet: 1, lively: 1}
+    while await scene.store.log.now() <= created:
+        pass
+    (entry,) = await scene.done(send(lively, ann, "hello"))
+    assert entry["at"] > created
+    assert await heads([quiet, lively, 999], since=entry["at"]) == {lively: 2}
+    assert await heads([quiet, lively], since=entry["at"] + 1) == {}
+    assert await heads([quiet], since=entry["at"]) == {}
+
+
+async def test_the_clock_is_that_of_the_entries(scene: Scene) -> None:
+    ann = await scene.user("ann")
+    conv = await scene.group(ann)
+    before = await scene.store.log.now()
+    (entry,) = await scene.done(send(conv, ann, "hello"))
+    assert before <= entry["at"] <= await scene.store.log.now()
+
+
 async def test_what_was_acknowledged_is_there_after_opening_again(opened: Opener) -> None:
     async with opened() as store:
         scene = Scene(store)
