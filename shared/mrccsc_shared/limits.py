@@ -94,6 +94,14 @@ class Limits(BaseModel):
     """Reads that may wait for the database; beyond it the node answers ``overloaded``."""
     database_time: float = Field(10.0, gt=0)
     """Seconds that one database call may take before it counts as unavailable."""
+    bus_time: float = Field(2.0, gt=0)
+    """Seconds that one call to the bus may take before the bus counts as away."""
+    bus_queue: int = Field(16 * 2**20, ge=2**20)
+    """Bytes of hints that may wait for the bus; beyond it they are dropped, and the others look into the database."""
+    beat_time: float = Field(1.0, gt=0)
+    """Seconds between two beats with which a node renews its leases and sees that the bus carries hints."""
+    lease_time: float = Field(6.0, gt=0)
+    """Seconds without a beat after which a node counts as dead."""
     password_queue: int = Field(256, ge=1)
     """Password checks that may wait; beyond it the node answers ``overloaded``."""
     password_workers: int = Field(1, ge=1, le=64)

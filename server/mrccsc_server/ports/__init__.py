@@ -1,4 +1,4 @@
-"""The contracts between the use cases and what they stand on: stores, bus, clock.
+"""The contracts between the use cases and what they stand on: stores, cluster, clock.
 
 Every implementation passes the same contract tests. What all stores promise:
 
@@ -12,27 +12,52 @@ Every implementation passes the same contract tests. What all stores promise:
 """
 
 from mrccsc_server.ports.accounts import Account, Accounts, Sessions, StoredSession
-from mrccsc_server.ports.bus import Bus, ConversationHint, EntryHint, Hint, SessionsEnded, UserHint
+from mrccsc_server.ports.bus import (
+    Bus,
+    ConversationHint,
+    EntryHint,
+    HeadHint,
+    Hearer,
+    Hint,
+    PresenceHint,
+    SessionsEnded,
+    UserHint,
+)
 from mrccsc_server.ports.clock import Clock
+from mrccsc_server.ports.cluster import Cluster
 from mrccsc_server.ports.contacts import ContactChange, Contacts
 from mrccsc_server.ports.conversations import Conversations, ReadMark
 from mrccsc_server.ports.log import Log, Page, Snapshot
+from mrccsc_server.ports.nodes import Command, NodeInfo, Nodes
+from mrccsc_server.ports.presence import Chosen, Presence
 from mrccsc_server.ports.search import SearchIndex
 from mrccsc_server.ports.store import Store, StoreError
+from mrccsc_server.ports.throttles import Guesses, Rate, Throttles
 
 __all__ = [
     "Account",
     "Accounts",
     "Bus",
+    "Chosen",
     "Clock",
+    "Cluster",
+    "Command",
     "ContactChange",
     "Contacts",
     "ConversationHint",
     "Conversations",
     "EntryHint",
+    "Guesses",
+    "HeadHint",
+    "Hearer",
     "Hint",
     "Log",
+    "NodeInfo",
+    "Nodes",
     "Page",
+    "Presence",
+    "PresenceHint",
+    "Rate",
     "ReadMark",
     "SearchIndex",
     "Sessions",
@@ -41,5 +66,6 @@ __all__ = [
     "Store",
     "StoreError",
     "StoredSession",
+    "Throttles",
     "UserHint",
 ]

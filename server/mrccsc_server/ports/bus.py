@@ -1,8 +1,13 @@
-"""Hints between nodes."""
+"""Hints between nodes.
+
+A hint makes delivery fast; nothing depends on one arriving. What a hint cannot promise is made good from the database:
+after :meth:`Hearer.gap` a node compares the heads of all its conversations, and while :attr:`Bus.connected` is false it
+keeps comparing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,17 +16,36 @@ from mrccsc_server.domain.planning import Outcome
 
 @dataclass(frozen=True, slots=True)
 class EntryHint:
-    """An outcome that was committed: what travels so that other nodes deliver without asking the database."""
+    """An outcome that was committed: what travels so that other nodes deliver without asking the database.
+
+    It goes to the nodes that follow the conversation, and for a join also to those that follow the user who joins.
+    """
 
     outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
+class HeadHint:
+    """A conversation's log has come to ``head``. In place of entries that were too much for one bundle."""
+
+    conv: int
+    head: int
+
+
+@dataclass(frozen=True, slots=True)
 class UserHint:
-    """A frame for all connections of some users, save those of one session connection."""
+    """A frame for all connections of some users. To the nodes that follow any of them."""
 
     users: tuple[int, ...]
     line: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceHint:
+    """How ``user`` is seen may have changed; the ``friends`` are to be told what the lease store says now."""
+
+    user: int
+    friends: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +65,63 @@ class SessionsEnded:
     sessions: tuple[int, ...]
 
 
-Hint = EntryHint | UserHint | ConversationHint | SessionsEnded
+Hint = EntryHint | HeadHint | UserHint | PresenceHint | ConversationHint | SessionsEnded
+
+
+class Hearer(Protocol):
+    """Who gets what the others say. Called on the event loop; nothing here raises or blocks."""
+
+    def hear(self, hint: Hint) -> None:
+        """Take one hint of another node."""
+        ...
+
+    def gap(self) -> None:
+        """Hints may have been lost: the bus was away, was flushed, overflowed, or a node died with some unsent.
+
+        Called once the bus hears again, after everything that was followed is followed anew.
+        """
+        ...
 
 
 class Bus(Protocol):
     """Hints between nodes. At most once, in the publisher's order, never to the publisher itself.
 
-    Nothing depends on a hint arriving. ``publish`` never blocks and never raises; what does not fit its bounded
-    queue is dropped and counted.
+    Only nodes that have use for a hint get it: those that follow one of its users or its conversation.
     """
 
-    def publish(self, hints: Iterable[Hint]) -> None:
-        """Send hints to the other nodes."""
+    @property
+    def connected(self) -> bool:
+        """Whether hints travel now, both ways. False from the moment that silence shows it."""
         ...
 
-    def listen(self, receive: Callable[[Hint], None]) -> None:
+    def publish(self, hints: Iterable[Hint]) -> None:
+        """Send hints to the other nodes. Never blocks and never raises.
+
+        What does not fit its bounded queue is dropped and counted; the others are then told of a gap where that can
+        be.
+        """
+        ...
+
+    async def follow(self, users: Collection[int], conversations: Collection[int]) -> None:
+        """Have use for the hints of these from now on. Returns when they would arrive; never raises.
+
+        While the bus is away it returns at once or within ``limits.bus_time`` seconds, and what is followed is made
+        good when the bus is back, before :meth:`Hearer.gap`. Following twice is following once.
+        """
+        ...
+
+    def unfollow(self, users: Collection[int], conversations: Collection[int]) -> None:
+        """Have no use for them any more. Some hints may still arrive."""
+        ...
+
+    def listen(self, hearer: Hearer) -> None:
         """Say who gets the hints of the others; once, before :meth:`open`."""
         ...
 
     async def open(self) -> None:
-        """Begin to receive."""
+        """Begin to receive. Returns also when the bus is away; it is then tried again until :meth:`close`."""
         ...
 
     async def close(self) -> None:
-        """End; nothing is received afterwards."""
+        """End; nothing is received afterwards, and nobody counts this node any more."""
         ...

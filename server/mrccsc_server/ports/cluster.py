@@ -1,0 +1,19 @@
+"""What binds nodes into a cluster."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from mrccsc_server.ports.bus import Bus
+from mrccsc_server.ports.nodes import Nodes
+from mrccsc_server.ports.presence import Presence
+from mrccsc_server.ports.throttles import Throttles
+
+
+class Cluster(Protocol):
+    """One connection of a node to its cluster: all parts of it."""
+
+    bus: Bus
+    presence: Presence
+    nodes: Nodes
+    throttles: Throttles
