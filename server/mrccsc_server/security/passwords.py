@@ -55,10 +55,6 @@ class Passwords:
         right = await self._run(partial(self._matches, stored or self._nobody, password))
         return right and stored is not None
 
-    def outgrown(self, stored: str) -> bool:
-        """Whether a hash was made with other parameters than today's and is to be made anew."""
-        return self._hasher.check_needs_rehash(stored)
-
     def close(self) -> None:
         """Drop what still waits; what runs ends by itself within milliseconds."""
         self._pool.shutdown(wait=False, cancel_futures=True)
