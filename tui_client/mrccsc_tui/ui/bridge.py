@@ -18,11 +18,14 @@ INTERVAL = 1 / 30
 
 @dataclass
 class LogDigest:
-    """What happened to one conversation. ``changed``: seqs of held messages that look different."""
+    """What happened to one conversation. ``changed``: seqs of held messages that look different; ``missed``: it has
+    gained what was said while this client did not hear it.
+    """
 
     changed: set[int] = field(default_factory=set)
     restarted: bool = False
     grown: bool = False
+    missed: bool = False
     arrived: list[tuple[int, int]] = field(default_factory=list)
     """Seqs ``(first, last)`` that came live."""
 
@@ -81,6 +84,8 @@ def _add(found: Digest, change: Change) -> None:
             found.log(conv).grown = True
             if live:
                 found.log(conv).arrived.append((first, last))
+            else:
+                found.log(conv).missed = True
         case c.EntriesPrepended(conv) | c.PendingChanged(conv) | c.Settled(conv):
             found.log(conv).grown = True
         case c.TailRestarted(conv):

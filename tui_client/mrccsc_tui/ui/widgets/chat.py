@@ -146,8 +146,8 @@ class ChatPanel(Vertical):
         if self._arriving:
             self.post_message(self.UnreadWanted(conversation.conv, self._seen + 1))
         if unread:
-            scene.divider = None if self._arriving else self._first_new()
-            scene.divider = scene.divider or self._seen + 1
+            held = conversation.tail_start <= self._seen + 1
+            scene.divider = (self._first_new(roll) if held else None) or self._seen + 1
         self.timeline.show(roll, at=scene.divider)
         self.composer.put(self._client.draft(conversation.conv))
         self.refresh_facts()
@@ -162,12 +162,14 @@ class ChatPanel(Vertical):
         if digest is not None or names:
             looks = names or (digest is not None and not digest.grown and not digest.changed)
             changed = digest.changed if digest is not None else ()
+            caught_up = self._first_new(self.timeline.roll) is None
             self.timeline.take_in(changed, restart=digest is not None and digest.restarted, repaint=looks)
+            if caught_up:
+                self._divide(missed=digest is not None and digest.missed)
             self.query_one(TypingLine).heard(digest)
             if self._arriving and conversation is not None and conversation.tail_start <= self._seen + 1:
                 self.arrive(conversation.conv)
             self.mark_seen()
-            self._move_divider()
         self.refresh_facts()
 
     def refresh_facts(self) -> None:
@@ -195,7 +197,7 @@ class ChatPanel(Vertical):
         roll = self.timeline.roll
         if conversation is None or not self.attentive or self._arriving or not roll:
             return
-        seen = conversation.cursor if self.timeline.following else self.timeline.bottom_seq() or 0
+        seen = roll.cursor if self.timeline.following else self.timeline.bottom_seq() or 0
         self._seen = max(self._seen, seen)
         if (
             not self._kept_unread
@@ -232,27 +234,28 @@ class ChatPanel(Vertical):
         self._arriving = False
         self.timeline.take_in()
         if conversation.tail_start <= self._seen + 1:
-            self.timeline.move_divider(self._first_new())
+            self.timeline.move_divider(self._first_new(self.timeline.roll))
             self.first_unread()
         self.mark_seen()
 
-    def _first_new(self) -> int | None:
-        """The seq of the first message by others that was not seen."""
+    def _first_new(self, roll: Roll | None) -> int | None:
+        """The seq of the first message by others that is shown and was not seen."""
         me = self._client.store.me
-        rows = self._client.store.timeline(self.conv) if self.conv is not None else ()
-        start = self._client.store.index(self.conv, self._seen + 1) if self.conv is not None else 0
-        for place in range(start, len(rows)):
-            row = rows[place]
+        for row in () if roll is None else roll.after(self._seen):
             if isinstance(row, Message) and (me is None or row.by != me.user):
                 return row.seq
         return None
 
-    def _move_divider(self) -> None:
-        roll = self.timeline.roll
-        if roll is None or self._kept_unread or self._arriving:
+    def _divide(self, *, missed: bool) -> None:
+        """Put the "new since" line above what came just now, when all before had been seen.
+
+        There is no line above what comes while the person looks at the newest message, unless it was ``missed``: said
+        while the line was down. Where there is something else still to be seen, the line stays above that.
+        """
+        looking = self.attentive and self.timeline.following
+        if (looking and not missed) or self._kept_unread or self._arriving:
             return
-        divider = roll.scene.divider
-        if (divider is None or divider <= self._seen) and (new := self._first_new()) is not None:
+        if (new := self._first_new(self.timeline.roll)) is not None:
             self.timeline.move_divider(new)
 
     # -- typing and sending -----------------------------------------------------------------------------------------

@@ -1,12 +1,12 @@
 """The rows of one conversation, numbered and measured: what the store holds, then what waits to be sent. No Textual.
 
-The store's timeline is a live view. ``sync`` compares its two ends with what was seen before, so its cost is that of
-what is new.
+The store's timeline is a live view that may have grown before anybody here hears of it. So the roll has the rows as of
+its last ``sync``, which compares the two ends and measures only what is new.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from mrccsc_tui.state.models import Pending, Row
@@ -22,12 +22,14 @@ class Roll:
 
     def __init__(self, scene: Scene, rows: Sequence[Row] | None = None) -> None:
         self.scene = scene
-        self._rows: Sequence[Row] = scene.store.timeline(scene.conv) if rows is None else rows
         self._live = rows is None
+        self._rows: list[Row] = list(rows or ())
         self._pending: list[Pending] = []
         self._base = ORIGIN
         self._known = 0
         self._first_seq = 0
+        self.cursor = 0
+        """Everything up to this seq has been taken in."""
         self.ledger = Ledger(self._measure)
         self.reset()
 
@@ -36,12 +38,8 @@ class Roll:
 
     def reset(self) -> None:
         """Begin anew from what the store holds; no ordinal from before is valid."""
-        if self._live:
-            self._rows = self.scene.store.timeline(self.scene.conv)
-        self._read_pending()
+        self._hold(self._held())
         self._base = ORIGIN
-        self._known = len(self._rows)
-        self._first_seq = self._rows[0].seq if self._rows else 0
         self.ledger.reset(self._base, self.tail + len(self._pending))
 
     def measure_again(self) -> None:
@@ -54,19 +52,16 @@ class Roll:
         Returns the ordinals before the old ``tail`` whose rows look different now; what stands from there on may too.
         ``None``: no ordinal from before is valid, the roll began anew.
         """
-        if self._live:
-            self._rows = self.scene.store.timeline(self.scene.conv)
-        shifted = self._prepended()
+        rows = self._held()
+        shifted = self._prepended(rows)
         if shifted is None:
             self.reset()
             return None
         targets = {*changed, *self.scene.changes}
         stale = {self._base} if shifted else set()
         self.ledger.cut(self.tail)
+        self._hold(rows)
         self._base -= shifted
-        self._known = len(self._rows)
-        self._first_seq = self._rows[0].seq if self._rows else 0
-        self._read_pending()
         self.ledger.grow(self._base, self.tail + len(self._pending))
         for seq in targets | self.scene.changes.keys():
             ordinal = self.ordinal(seq)
@@ -122,13 +117,16 @@ class Roll:
                 high = middle
         return low
 
+    def after(self, seq: int) -> Iterator[Row]:
+        """The rows above a seq."""
+        return (self._rows[index] for index in range(self.index(seq + 1), self._known))
+
     def at_index(self, index: int) -> int:
         """The ordinal of the row with so many rows before it."""
         return self._base + index
 
-    def _prepended(self) -> int | None:
+    def _prepended(self, rows: Sequence[Row]) -> int | None:
         """How many rows are new at the beginning; ``None`` when the rows are not a longer form of those before."""
-        rows = self._rows
         if not self._known:
             return 0
         low, high = 0, len(rows)
@@ -142,7 +140,15 @@ class Roll:
             return None
         return low
 
-    def _read_pending(self) -> None:
+    def _held(self) -> list[Row]:
+        return list(self.scene.store.timeline(self.scene.conv)) if self._live else self._rows
+
+    def _hold(self, rows: list[Row]) -> None:
+        self._rows = rows
+        self._known = len(rows)
+        self._first_seq = rows[0].seq if rows else 0
+        conversation = self.scene.store.conversations.get(self.scene.conv)
+        self.cursor = conversation.cursor if self._live and conversation is not None else 0
         everything = self.scene.store.pending(self.scene.conv) if self._live else ()
         self._pending = [act for act in everything if act.kind == "send"]
         self.scene.changes = pending_changes(everything)
