@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import pytest
 
 from mrccsc_tui.state.models import Message
 from mrccsc_tui.ui.screens.excerpt import ExcerptScreen
+from mrccsc_tui.ui.words import moment
 from tests.client.party import Party, befriend, direct, group, settled
 from tests.ui.conftest import SIZES, Show
 from tests.ui.recording import Replay
@@ -66,6 +69,31 @@ async def test_enter_waits_for_the_results_of_what_is_typed(party: Party, play: 
         await stage.press("enter")
         await stage.until(lambda: isinstance(stage.main.selected, Message), "the message")
         assert stage.main.selected.text == "alpha one"
+
+
+async def test_a_search_that_gives_way_to_the_next_has_not_failed(show: Show, replay: Replay) -> None:
+    def asked() -> list[str]:
+        return [request["query"] for request in replay.requests if request["type"] == "search.messages"]
+
+    async with show() as stage:
+        replay.silent.add("search.messages")
+        await stage.press("f4")
+        await stage.type("wind")
+        await stage.until(lambda: asked() == ["wind"], "the first search")
+        await stage.type("ow")
+        await stage.until(lambda: asked() == ["wind", "window"], "the second search")
+        assert "failed" not in stage.text
+        replay.silent.clear()
+        await stage.press("space")
+        await stage.sees("Booked, four seats")
+
+
+async def test_a_failed_search_says_so(show: Show, replay: Replay) -> None:
+    async with show() as stage:
+        replay.refuse["search.messages"] = ("forbidden", "You may not search.")
+        await stage.press("f4")
+        await stage.type("window")
+        await stage.sees("You may not search.")
 
 
 async def test_what_is_too_far_back_is_shown_apart(show: Show, replay: Replay, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,6 +198,15 @@ async def test_palette_has_everything(party: Party, play: Show) -> None:
 
 
 class TestPictures:
+    async def test_search(self, show: Show, replay: Replay, size: tuple[int, int]) -> None:
+        async with show(size) as stage:
+            await stage.opens(replay.recording.conv("lunch"))
+            await stage.press("f4")
+            await stage.type("window")
+            # Only a hit has its day beside its author; the text is in the chat behind, too.
+            await stage.sees(moment(replay.recording.found["window"][0]["at"], UTC))
+            assert await stage.picture()
+
     async def test_switch(self, show: Show, size: tuple[int, int]) -> None:
         async with show(size) as stage:
             await stage.press("ctrl+g")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from textual import on
@@ -11,12 +14,14 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
-from textual.worker import Worker
+from textual.worker import Worker, WorkerState
 
 from mrccsc_tui.client import RequestError
 from mrccsc_tui.ui.keymap import LISTS, bindings
 from mrccsc_tui.ui.widgets.line import TextLine
 from mrccsc_tui.ui.widgets.rows import ListRow, Piece, RowList
+
+log = logging.getLogger(__name__)
 
 _PAUSE = 0.15
 """Seconds without a key before a server is asked."""
@@ -78,6 +83,7 @@ class PickerScreen(ModalScreen[str | None]):
             border: round $primary 60%;
             border-title-color: $primary;
             border-title-style: bold;
+            border-subtitle-color: $text-muted;
             padding: 0 1;
         }
         & Input { border: none; height: 1; background: $surface; padding: 0 1; margin-bottom: 1; }
@@ -105,6 +111,7 @@ class PickerScreen(ModalScreen[str | None]):
         """A field to type in, and the list."""
         with Vertical() as box:
             box.border_title = self._picker.title
+            box.border_subtitle = "Enter chooses, Esc closes"
             yield Input(self._picker.query, placeholder=self._picker.placeholder, id="query")
             yield RowList(bar=self._bar, always=True, id="options")
             yield TextLine(id="note")
@@ -186,11 +193,9 @@ class PickerScreen(ModalScreen[str | None]):
 
     def _ask(self, query: str, cursor: str | None) -> None:
         self._loading = True
-        self.run_worker(self._fetch(query, cursor), group="picker", exclusive=True, exit_on_error=False)
+        self.run_worker(partial(self._fetch, query, cursor), group="picker", exclusive=True, exit_on_error=False)
 
     async def _fetch(self, query: str, cursor: str | None) -> None:
-        import asyncio  # noqa: PLC0415
-
         search = self._picker.search
         if search is None:
             return
@@ -199,10 +204,10 @@ class PickerScreen(ModalScreen[str | None]):
         try:
             page = await search(query, cursor)
         except RequestError as error:
+            self._loading = False
             self._show([], query, str(error))
             return
-        finally:
-            self._loading = False
+        self._loading = False
         self._asked, self._cursor = query, page.cursor
         self._show([*(self._shown if cursor else []), *page.options], query)
         if self._hurried:
@@ -228,8 +233,10 @@ class PickerScreen(ModalScreen[str | None]):
         line.show([(note, "dim")])
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """A failed search is told where its results would be."""
-        if event.worker.error is not None:
+        """A failed search is told where its results would be. One that gave way to the next also has an error."""
+        if event.state is WorkerState.ERROR:
+            log.error("a search failed", exc_info=event.worker.error)
+            self._loading = False
             self._show([], "", "The search failed; try again.")
 
 

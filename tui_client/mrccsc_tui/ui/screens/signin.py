@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -20,6 +21,8 @@ from mrccsc_tui.ui.widgets.line import TextLine
 
 if TYPE_CHECKING:
     from mrccsc_tui.ui.app import ChatApp
+
+log = logging.getLogger(__name__)
 
 SIGN_IN_WORD, REGISTER_WORD = "I have an account", "make a new account"
 _PLAIN, _TLS = "no", "yes"
@@ -140,7 +143,8 @@ class SignInScreen(Screen[None]):
                 await self._client.login(username, password)
         except (RequestError, Refusal) as error:
             self._say(str(error), bad=True)
-        except Exception:  # noqa: BLE001 - a person never sees a traceback
+        except Exception:  # a person never sees a traceback
+            log.exception("signing in failed")
             self._say("That did not work. Please try again.", bad=True)
         finally:
             self._busy = False

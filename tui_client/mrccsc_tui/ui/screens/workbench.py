@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import tzinfo
 from typing import TYPE_CHECKING, cast
@@ -24,6 +25,8 @@ from mrccsc_tui.ui.widgets.sidebar import Sidebar
 
 if TYPE_CHECKING:
     from mrccsc_tui.ui.app import ChatApp
+
+log = logging.getLogger(__name__)
 
 OPEN = "open"
 """The setting that remembers which conversation was open."""
@@ -193,7 +196,8 @@ class DeskScreen(Screen[None]):
             await doing
         except (RequestError, Complaint, Refusal) as error:
             self.say(str(error), bad=True)
-        except Exception:  # noqa: BLE001 - the one funnel: a person never sees a traceback
+        except Exception:  # the one funnel: a person never sees a traceback
+            log.exception("an act failed")
             self.say("That did not work. Please try again.", bad=True)
         else:
             return
