@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Protocol
 
 from mrccsc_server.ports.bus import Bus
@@ -17,3 +18,7 @@ class Cluster(Protocol):
     presence: Presence
     nodes: Nodes
     throttles: Throttles
+    counters: Counter[str]
+    """What happened since the start: hints_sent, hints_received, hints_dropped, bundles_sent, bundles_received,
+    malformed, gaps, reconnects. For metrics; what never happened may be absent.
+    """

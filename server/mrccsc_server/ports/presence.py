@@ -48,5 +48,10 @@ class Presence(Protocol):
         ...
 
     def listen(self, lapsed: Callable[[Collection[int]], None]) -> None:
-        """Say who hears, on one node or a few, of users whose node died, once they are nowhere else. Before any use."""
+        """Say who hears of users who are seen differently now though no node said so; before any use.
+
+        Those whose node died, once they are nowhere else; those whose node was believed dead and has come back; those
+        who departed, or were asked for, while the answer was unknown and who turn out to be nowhere. Told on one node
+        or a few, so that their friends are told.
+        """
         ...
