@@ -31,7 +31,7 @@ from mrccsc_server.ports.log import Log, Page, Snapshot
 from mrccsc_server.ports.nodes import Command, NodeInfo, Nodes
 from mrccsc_server.ports.presence import Chosen, Presence
 from mrccsc_server.ports.search import SearchIndex
-from mrccsc_server.ports.store import Store, StoreError
+from mrccsc_server.ports.store import Store, StoreAway, StoreError
 from mrccsc_server.ports.throttles import Guesses, Rate, Throttles
 
 __all__ = [
@@ -64,6 +64,7 @@ __all__ = [
     "SessionsEnded",
     "Snapshot",
     "Store",
+    "StoreAway",
     "StoreError",
     "StoredSession",
     "Throttles",

@@ -45,3 +45,7 @@ class Store(Protocol):
 
 class StoreError(Exception):
     """The database cannot be used; the message says to the operator why and what to do."""
+
+
+class StoreAway(StoreError):
+    """The database cannot be reached now, and may be later: opening it may be tried again."""
