@@ -8,15 +8,16 @@ from collections.abc import Collection, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from mrccsc_server.ports import Account, Bus, SessionsEnded, Snapshot, Store
+from mrccsc_server.ports import Account, Bus, Clock, Guesses, Rate, SessionsEnded, Snapshot, Store, Throttles
 from mrccsc_server.security.passwords import Passwords
-from mrccsc_server.security.throttle import FailureThrottle, Throttle
+from mrccsc_server.security.throttle import Throttle
 from mrccsc_server.security.tokens import digest, new_token
 from mrccsc_server.services.live import Live, Session
 from mrccsc_server.services.presence import PresenceService, presence_event
 from mrccsc_shared import limits as protocol
 from mrccsc_shared.codec import encode
 from mrccsc_shared.errors import CloseCode, ErrorCode, Refusal
+from mrccsc_shared.limits import Limits
 from mrccsc_shared.messages.contact import Contact
 from mrccsc_shared.messages.presence import PresenceEvent
 from mrccsc_shared.messages.session import (
@@ -48,14 +49,30 @@ Outcome = Literal["registered", "password", "token", "refused", "throttled"]
 class Door:
     """Who may come in, and how fast.
 
-    ``addresses`` counts connections and sign-ins of one address, ``everyone`` the sign-ins by token of the node.
+    ``addresses`` counts the sign-ins of one address and the guesses are failed passwords, all of them on all nodes
+    together; ``everyone`` counts the sign-ins by token of this node.
     """
 
     registration: RegistrationMode
-    addresses: Throttle
-    guesses_by_account: FailureThrottle
-    guesses_by_address: FailureThrottle
+    addresses: Rate
+    guesses_by_account: Guesses
+    guesses_by_address: Guesses
     everyone: Throttle
+
+
+def make_door(registration: RegistrationMode, throttles: Throttles, clock: Clock, limits: Limits) -> Door:
+    """The door as the limits say."""
+
+    def guesses(name: str, free: int) -> Guesses:
+        return throttles.guesses(name, free=free, delay=limits.failure_delay, delay_max=limits.failure_delay_max)
+
+    return Door(
+        registration=registration,
+        addresses=throttles.rate("sign-ins", rate=limits.address_rate, burst=limits.address_burst),
+        guesses_by_account=guesses("account", limits.failure_free),
+        guesses_by_address=guesses("address", limits.failure_free_address),
+        everyone=Throttle(clock, rate=limits.sign_in_rate, burst=limits.sign_in_burst),
+    )
 
 
 class SignIn:
@@ -81,7 +98,7 @@ class SignIn:
 
     async def register(self, request: AccountRegister, address: str) -> tuple[Account, int, str]:
         """Make an account and a session of it; the session's id and token."""
-        self._admit(address)
+        await self._admit(address)
         if self._door.registration == "closed":
             raise Refusal(ErrorCode.CLOSED_REGISTRATION)
         invite = None
@@ -100,7 +117,7 @@ class SignIn:
 
     async def login(self, request: SessionLogin, address: str) -> tuple[Account, int, str]:
         """A new session by user name and password. An unknown user costs and answers the same as a wrong password."""
-        self._admit(address)
+        await self._admit(address)
         name = request.username.lower()
         account = await self._verify(name, address, self._store.accounts.by_name(name), request.password)
         if account is None:
@@ -109,7 +126,7 @@ class SignIn:
 
     async def resume(self, request: SessionResume, address: str) -> tuple[Account, int]:
         """The session of a token."""
-        self._admit(address)
+        await self._admit(address)
         if wait := self._door.everyone.take(None):
             raise Refusal(ErrorCode.RATE_LIMITED, "Many are signing in; wait a moment.", retry_after=wait)
         stored = await self._store.sessions.find(digest(request.token))
@@ -181,8 +198,8 @@ class SignIn:
             ready["more"] = True
         return ready, late
 
-    def _admit(self, address: str) -> None:
-        if wait := self._door.addresses.take(address):
+    async def _admit(self, address: str) -> None:
+        if wait := await self._door.addresses.take(address):
             raise Refusal(ErrorCode.RATE_LIMITED, retry_after=wait)
 
     async def _open(self, account: Account, device: Device | None) -> tuple[int, str]:
@@ -230,8 +247,12 @@ class SignIn:
     ) -> Account | None:
         """The account whose password this is. An attempt counts as failed, by name and address, until it was right."""
         accounts, addresses = self._door.guesses_by_account, self._door.guesses_by_address
-        if wait := accounts.attempt(name) or addresses.attempt(address):
+        if wait := await accounts.attempt(name):
             found.close()
+        elif wait := await addresses.attempt(address):
+            found.close()
+            await accounts.forgive(name)
+        if wait:
             raise Refusal(ErrorCode.RATE_LIMITED, "Too many failed sign-ins; wait a moment.", retry_after=wait)
         right = judged = False
         try:
@@ -240,8 +261,8 @@ class SignIn:
             judged = True
         finally:
             if right or not judged:
-                accounts.forgive(name)
-                addresses.forgive(address)
+                await accounts.forgive(name)
+                await addresses.forgive(address)
         return account if right else None
 
     def end(self, user: int, sessions: Collection[int], but: Session | None = None) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Iterable
 from typing import TypeVar
 
 from mrccsc_server.domain.state import Stored
-from mrccsc_server.ports import Bus, Clock, ConversationHint, EntryHint, Hint, SessionsEnded, Store, UserHint
+from mrccsc_server.ports import Clock, Cluster, ConversationHint, EntryHint, Hint, SessionsEnded, Store, UserHint
 from mrccsc_server.security.passwords import Passwords
 from mrccsc_server.services.digest import digester
 from mrccsc_server.services.limits import Rates
@@ -18,9 +18,10 @@ from mrccsc_server.services.people import People
 from mrccsc_server.services.presence import PresenceService
 from mrccsc_server.services.reading import Reading
 from mrccsc_server.services.rooms import Rooms
-from mrccsc_server.services.sign_in import Door, SignIn
+from mrccsc_server.services.sign_in import SignIn, make_door
 from mrccsc_server.telemetry.metrics import Metrics
 from mrccsc_shared.limits import Limits
+from mrccsc_shared.messages.session import RegistrationMode
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +35,11 @@ class Services:
         self,
         *,
         store: Store,
-        bus: Bus,
+        cluster: Cluster,
         clock: Clock,
         limits: Limits,
         passwords: Passwords,
-        door: Door,
+        registration: RegistrationMode,
         metrics: Metrics,
     ) -> None:
         self.store = store
@@ -47,16 +48,20 @@ class Services:
         self.clock = clock
         self.digest = digester(store.log.secret)
         self.rates = Rates(clock, limits)
+        bus = cluster.bus
         self.live = Live()
         self.log = LogService(store.log, self.live, bus, limits, committed=self._committed)
         self.presence = PresenceService(store.contacts, self.live, bus, clock, limits, self.spawn)
+        door = make_door(registration, cluster.throttles, clock, limits)
         self.sign_in = SignIn(store, self.live, self.presence, bus, passwords, door)
+            store, self.live, self.presence, bus, passwords, make_door(registration, cluster.throttles, clock, limits)
+        )
         self.people = People(store, self.live, self.presence, bus)
         self.rooms = Rooms(store, self.live, self.log, self.presence, bus, self.digest, self.spawn)
         self.reading = Reading(store)
         self._tasks: set[asyncio.Task[object]] = set()
         self._background: list[asyncio.Task[object]] = []
-        bus.listen(self._hear)
+        bus.listen(self)
 
     def spawn(self, work: Coroutine[object, object, None]) -> None:
         """Run something in the background of the node; its failure is logged."""
@@ -97,7 +102,10 @@ class Services:
         for outcome in stored:
             self.metrics.entries[outcome.entry["kind"]] += 1
 
-    def _hear(self, hint: Hint) -> None:
+    def gap(self) -> None:
+        """Hints may have been lost."""
+
+    def hear(self, hint: Hint) -> None:
         """Deliver what another node says."""
         match hint:
             case EntryHint(outcome):
