@@ -54,8 +54,6 @@ class Services:
         self.presence = PresenceService(store.contacts, self.live, bus, clock, limits, self.spawn)
         door = make_door(registration, cluster.throttles, clock, limits)
         self.sign_in = SignIn(store, self.live, self.presence, bus, passwords, door)
-            store, self.live, self.presence, bus, passwords, make_door(registration, cluster.throttles, clock, limits)
-        )
         self.people = People(store, self.live, self.presence, bus)
         self.rooms = Rooms(store, self.live, self.log, self.presence, bus, self.digest, self.spawn)
         self.reading = Reading(store)
