@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from mrccsc_server import endpoint
+from mrccsc_server.availability import Availability
 from mrccsc_server.clock import SystemClock
-from mrccsc_server.cluster.memory import MemoryBus
+from mrccsc_server.cluster.memory import MemoryCluster
 from mrccsc_server.config import Settings, StartError
 from mrccsc_server.handlers import MessageDispatcher
+from mrccsc_server.net import listener
 from mrccsc_server.net.admission import Admission
-from mrccsc_server.net.listener import Listener
+from mrccsc_server.net.proxies import Proxies
 from mrccsc_server.net.registry import Registry
-from mrccsc_server.ports import Store, StoreError
+from mrccsc_server.ports import Cluster, Command, NodeInfo, Store, StoreAway, StoreError
 from mrccsc_server.security.passwords import Passwords
-from mrccsc_server.security.throttle import FailureThrottle, Throttle
-from mrccsc_server.services.sign_in import Door
+from mrccsc_server.security.throttle import Throttle
 from mrccsc_server.services.wiring import Services
 from mrccsc_server.storage import make_store
 from mrccsc_server.telemetry.health import Health
@@ -35,24 +37,42 @@ log = logging.getLogger(__name__)
 DRAIN = 5.0
 """Seconds that requests under way get to be answered when the server ends."""
 
+FINISH = 2.0
+"""Seconds for what is still being done then, though nobody waits for an answer."""
+
+LEAVE = 1.0
+"""Seconds to take leave of the other nodes."""
+
 BEAT = 1.0
 """Seconds between two signs that the event loop runs."""
 
-PROBE = 5.0
-"""Seconds between two looks at whether the database works, while somebody may ask."""
+RETRY = 1.0
+"""Seconds between two attempts to open a database that is away at the start."""
+
+SAY_EVERY = 10.0
+"""Seconds between two lines that say so."""
+
+
+class Ended(Exception):
+    """The server was asked to end before it had begun to accept clients."""
 
 
 class App:
-    """One node. ``async with app.started() as (host, port)`` it accepts clients; after it all is closed and stored."""
+    """One node. ``async with app.started() as (host, port)`` it accepts clients; after it all is closed and stored.
 
-    def __init__(self, settings: Settings) -> None:
+    With ``shared`` other nodes on this machine may listen on the same port.
+    """
+
+    def __init__(self, settings: Settings, *, shared: bool = False) -> None:
         self._settings = settings
+        self._shared = shared
         limits = settings.effective_limits
         self._limits = limits.model_copy(update={"connections": endpoint.connection_cap(limits.connections)})
         self._clock = SystemClock()
         self._metrics = Metrics(settings.node, __version__)
         self._health = Health(self._clock)
         self._ending = asyncio.Event()
+        self._moving: asyncio.Task[None] | None = None
         self.failed = False
         """Whether the server ends because a part of it failed."""
 
@@ -66,83 +86,139 @@ class App:
 
     @asynccontextmanager
     async def started(self) -> AsyncIterator[tuple[str, int]]:
-        """Accept clients within; the address. Raises :class:`StartError`. At the end clients are sent away first."""
+        """Accept clients within; the address. At the end clients are sent away first.
+
+        Raises :class:`StartError`, and :class:`Ended` when the end was asked for while the database was waited for.
+        """
         async with AsyncExitStack() as stack:
             tls = endpoint.load_tls(self._settings)
-            store = await self._open_store(stack)
-            registry = await self._build(stack, store)
-            sockets = endpoint.bind(self._settings)
+            sockets = endpoint.bind(self._settings, shared=self._shared)
             for sock in sockets:
                 stack.callback(sock.close)
+            host, port, *_ = sockets[0].getsockname()
             if status := endpoint.serve_status(self._settings, status_app(self._metrics, self._health)):
                 stack.callback(status.close)
-                self._spawn(stack, self._probe(store))
-            listener = Listener(registry, sockets, tls)
-            self._spawn(stack, registry.watch(), self._beat())
+            self._spawn(stack, self._pulse())
+            store = await self._open_store(stack)
+            cluster = self._join(endpoint.join(host, port))
+            registry = await self._build(stack, store, cluster)
+            availability = Availability(
+                registry=registry,
+                store=store,
+                nodes=cluster.nodes,
+                clock=self._clock,
+                health=self._health,
+                bind=lambda: listener.bind(self._settings.host, port, shared=self._shared),
+                tls=tls,
+                proxies=self._proxies(),
+            )
+            self._spawn(stack, registry.watch(), availability.beat(), self._watch_bus(cluster))
+            if status or not self._settings.alone:
+                self._spawn(stack, availability.probe())
             if self._settings.exit_when_empty is not None:
                 self._spawn(stack, self._leave_when_empty(registry, self._settings.exit_when_empty))
             stack.push_async_callback(registry.drain, DRAIN)
-            stack.callback(listener.stop)
-            stack.callback(self._health.accept, accepting=False)
-            host, port, *_ = sockets[0].getsockname()
-            listener.start()
-            self._health.accept(accepting=True)
+            stack.callback(availability.close)
+            endpoint.listen(self._settings, sockets)
+            availability.open(sockets)
             yield host, port
 
     # -- parts -----------------------------------------------------------------------------------------------------
 
     async def _open_store(self, stack: AsyncExitStack) -> Store:
-        try:
+        """The store, as soon as the database is there."""
+        said = -SAY_EVERY
+        while True:
             store = make_store(self._settings.database_url, self._limits)
-            stack.push_async_callback(store.close)
-            await store.open()
-        except StoreError as error:
-            raise StartError(str(error)) from None
-        return store
+            try:
+                await store.open()
+            except StoreAway as error:
+                await store.close()
+                self._health.report("database", "is away; waiting for it")
+                if (now := self._clock.monotonic()) - said >= SAY_EVERY:
+                    log.warning("%s Waiting for it.", error)
+                    said = now
+            except StoreError as error:
+                await store.close()
+                raise StartError(str(error)) from None
+            else:
+                stack.push_async_callback(store.close)
+                self._health.report("database", None)
+                return store
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), RETRY)
+            if self._ending.is_set():
+                raise Ended
 
-    async def _build(self, stack: AsyncExitStack, store: Store) -> Registry:
+    def _join(self, address: str) -> Cluster:
+        now = self._clock.now()
+        me = NodeInfo(secrets.token_hex(16), self._settings.node, address, __version__, now)
+        cluster = MemoryCluster(me, self._clock)
+        nodes = cluster.nodes
+        self._metrics.count("bus", "What happened on the bus.", "event", cluster.counters)
+        self._metrics.watch("bus_degraded", "1 while hints do not travel.", lambda: not cluster.bus.connected)
+        self._metrics.watch("nodes", "Live nodes known to this one, itself included.", lambda: len(nodes.others) + 1)
+        return cluster
+
+    async def _enter(self, stack: AsyncExitStack, cluster: Cluster) -> None:
+        if self._settings.alone and not self._settings.embedded:
+            log.warning("Without --bus redis:… this must be the only node on its database")
+        await cluster.bus.open()
+        stack.push_async_callback(self._leave, cluster)
+        if not cluster.bus.connected:
+            log.warning("%s is away: starting without it; what other nodes say arrives late", self._settings.bus_place)
+
+    async def _leave(self, cluster: Cluster) -> None:
+        try:
+            async with asyncio.timeout(LEAVE):
+                await cluster.bus.close()
+        except TimeoutError:
+            log.warning("The bus did not take the farewell in time; the others will notice by themselves")
+
+    def _obey(self, command: Command, registry: Registry) -> None:
+        match command:
+            case Command("drain"):
+                log.info("Asked by the operator to drain and end")
+                self.stop()
+            case Command("move", connections):
+                log.info("Asked by the operator to send %d clients to other nodes", connections)
+                self._moving = registry.loop.create_task(registry.shed(connections))
+                self._moving.add_done_callback(self._check_on)
+
+    async def _build(self, stack: AsyncExitStack, store: Store, cluster: Cluster) -> Registry:
         throttle = Throttle(self._clock, rate=self._limits.address_rate, burst=self._limits.address_burst)
         passwords = Passwords(workers=self._limits.password_workers, queue=self._limits.password_queue)
         stack.callback(passwords.close)
-        bus = MemoryBus()
         services = Services(
             store=store,
-            bus=bus,
+            cluster=cluster,
             clock=self._clock,
             limits=self._limits,
             passwords=passwords,
-            door=self._door(throttle),
+            registration=self._settings.registration,
             metrics=self._metrics,
         )
-        await bus.open()
-        stack.push_async_callback(bus.close)
-        services.start()
-        stack.push_async_callback(services.stop, DRAIN)
         admission = Admission(self._limits, throttle)
         self._metrics.watch("connections", "Connections now.", lambda: admission.total)
         self._metrics.watch("connections_signed_in", "Connections now that have signed in.", lambda: admission.known)
         self._metrics.watch("commit_queue", "Operations that wait for a commit.", lambda: services.log.waiting)
-        return Registry(
+        registry = Registry(
             limits=self._limits,
             metrics=self._metrics,
             admission=admission,
             dispatcher=MessageDispatcher(services),
             welcome=self._welcome(),
         )
+        cluster.nodes.listen(lambda command: self._obey(command, registry))
+        await self._enter(stack, cluster)
+        services.start()
+        # Before the bus is left: what is committed last is to reach the other nodes.
+        stack.push_async_callback(services.stop, FINISH)
+        return registry
 
-    def _door(self, addresses: Throttle) -> Door:
-        limits = self._limits
-        return Door(
-            registration=self._settings.registration,
-            addresses=addresses,
-            guesses_by_account=self._guesses(limits.failure_free),
-            guesses_by_address=self._guesses(limits.failure_free_address),
-            everyone=Throttle(self._clock, rate=limits.sign_in_rate, burst=limits.sign_in_burst),
-        )
-
-    def _guesses(self, free: int) -> FailureThrottle:
-        limits = self._limits
-        return FailureThrottle(self._clock, free=free, delay=limits.failure_delay, delay_max=limits.failure_delay_max)
+    def _proxies(self) -> Proxies | None:
+        networks = self._settings.proxy_from
+        return Proxies(networks, self._metrics) if networks else None
 
     def _welcome(self) -> bytes:
         heartbeat = self._limits.heartbeat
@@ -173,16 +249,20 @@ class App:
             self.failed = True
             self.stop()
 
-    async def _beat(self) -> None:
+    async def _pulse(self) -> None:
         while True:
             self._health.beat()
             await asyncio.sleep(BEAT)
 
-    async def _probe(self, store: Store) -> None:
+    async def _watch_bus(self, cluster: Cluster) -> None:
+        connected = True
         while True:
-            healthy = await store.healthy()
-            self._health.report("database", None if healthy else "does not answer or take writes")
-            await asyncio.sleep(PROBE)
+            if cluster.bus.connected != connected:
+                connected = not connected
+                problem = None if connected else "degraded: the bus is away, what other nodes say arrives late"
+                self._health.report("bus", problem, fatal=False)
+                log.warning("The bus is %s", "back" if connected else "away: looking into the database instead")
+            await asyncio.sleep(BEAT)
 
     async def _leave_when_empty(self, registry: Registry, seconds: float) -> None:
         while True:

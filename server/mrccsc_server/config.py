@@ -1,7 +1,8 @@
 """The server's settings: flags over environment over file over defaults.
 
 Every option has one name in three spellings: ``--data-dir``, ``MRCCSC_DATA_DIR`` and ``data-dir`` in the TOML file,
-which may also have a table ``[limits]`` with the fields of :class:`mrccsc_shared.limits.Limits`.
+which may also have a table ``[limits]`` with the fields of :class:`mrccsc_shared.limits.Limits`. Passwords are no
+flags, which everybody on the machine could read: they come from the environment or from files.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import re
 import socket
 import tomllib
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import PydanticCustomError
 
 from mrccsc_server.telemetry.logging import LogFormat, LogLevel
@@ -52,11 +54,20 @@ def _split_address(value: Any) -> Any:
     return host, int(port)
 
 
+def _split_networks(value: Any) -> Any:
+    parts = [part for part in re.split(r"[\s,]+", value) if part] if isinstance(value, str) else value
+    try:
+        return tuple(ip_network(part) for part in parts)
+    except (TypeError, ValueError):
+        raise PydanticCustomError("networks", "networks are 192.0.2.0/24,2001:db8::/32,…") from None
+
+
 def _expand(path: Path) -> Path:
     return path.expanduser().absolute()
 
 
 FilePath = Annotated[Path, AfterValidator(_expand)]
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_split_networks)]
 Address = Annotated[tuple[str, int], BeforeValidator(_split_address)]
 
 
@@ -68,10 +79,16 @@ class Settings(BaseModel):
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8_000
     database: str = ""
+    database_password: SecretStr | None = None
+    database_password_file: FilePath | None = None
     bus: str = "memory:"
+    bus_password: SecretStr | None = None
+    bus_password_file: FilePath | None = None
     node: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = Field(default_factory=default_node)
     data_dir: FilePath = Field(default_factory=default_data_dir)
     registration: Literal["open", "invite", "closed"] = "open"
+    proxy_from: Networks = ()
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
     http: Address | None = None
     unlimited: bool = False
     log_format: LogFormat = "text"
@@ -83,23 +100,58 @@ class Settings(BaseModel):
 
     @property
     def database_url(self) -> str:
-        """Where the database is; by default ``mrccsc.db`` in the data folder."""
-        return self.database or f"sqlite://{quote(str(self.data_dir / 'mrccsc.db'))}"
+        """Where the database is, with its password; by default ``mrccsc.db`` in the data folder."""
+        if not self.database:
+            return f"sqlite://{quote(str(self.data_dir / 'mrccsc.db'))}"
+        return _with_password(self.database, self.database_password)
+
+    @property
+    def bus_url(self) -> str:
+        """Where the bus is, with its password."""
+        return _with_password(self.bus, self.bus_password)
 
     @property
     def database_place(self) -> str:
-        """The database for people, without what may be secret in its URL: ``sqlite /path``."""
-        url = urlsplit(self.database_url)
-        return f"{url.scheme} {unquote(url.path)}"
+        """The database for people, without what may be secret in its URL: ``sqlite /path``, ``mysql host:3306/name``.
 
-    def check_bus(self) -> None:
-        """Raise :class:`StartError` unless this version has that bus."""
-        match urlsplit(self.bus).scheme:
-            case "memory":
-                return
-            case "redis" | "rediss":
-                raise StartError("This version of mrccsc-server cannot use Redis yet; take --bus memory:.")
-        raise StartError("A bus is given as memory: (the default).")
+        Nothing of a URL that is none.
+        """
+        return _place(self.database_url)
+
+    @property
+    def bus_place(self) -> str:
+        """The bus for people: ``memory``, ``redis host:6379/0``."""
+        return _place(self.bus)
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the database is a file that one server has for itself."""
+        return urlsplit(self.database_url).scheme == "sqlite"
+
+    @property
+    def alone(self) -> bool:
+        """Whether this node knows of no others."""
+        return urlsplit(self.bus).scheme == "memory"
+
+    def check(self) -> None:
+        """Raise :class:`StartError` when options do not go together."""
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise StartError("TLS needs both --tls-cert and --tls-key.")
+        for name in ("database", "bus"):
+            try:
+                urlsplit(getattr(self, name)).port  # noqa: B018
+            except ValueError:
+                raise StartError(f"--{name} is not a good URL.") from None
+        if urlsplit(self.bus).scheme not in ("memory", "redis", "rediss"):
+            raise StartError("A bus is given as redis://host:6379/0, rediss://host:6380/0, or memory: (the default).")
+        if self.embedded and not self.alone:
+            raise StartError(
+                "Several nodes cannot share an SQLite file: --bus redis: needs --database mysql://user@host/name too."
+            )
+        if self.workers > 1 and (self.embedded or self.alone):
+            raise StartError("--workers needs what nodes share: --database mysql://… and --bus redis://….")
+        if self.workers > 1 and self.exit_when_empty is not None:
+            raise StartError("--workers and --exit-when-empty do not go together.")
 
     @property
     def effective_limits(self) -> Limits:
@@ -138,10 +190,42 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> S
         settings = Settings.model_validate(values)
     except ValidationError as error:
         raise StartError(_explain(error, origins)) from None
-    if (settings.tls_cert is None) != (settings.tls_key is None):
-        raise StartError("TLS needs both --tls-cert and --tls-key.")
-    settings.check_bus()
+    for name in ("database", "bus"):
+        file = getattr(settings, f"{name}_password_file")
+        if file is not None:
+            secret = SecretStr(_read_secret(file, origins[f"{name}_password_file"]))
+            settings = settings.model_copy(update={f"{name}_password": secret})
+    settings.check()
     return settings
+
+
+def _with_password(url: str, password: SecretStr | None) -> str:
+    parts = urlsplit(url)
+    if password is None or not parts.netloc:
+        return url
+    user, _, host = parts.netloc.rpartition("@")
+    user = user.partition(":")[0]
+    return parts._replace(netloc=f"{user}:{quote(password.get_secret_value(), safe='')}@{host}").geturl()
+
+
+def _place(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme} {_host(parts)}{unquote(parts.path)}".strip()
+
+
+def _host(parts: SplitResult) -> str:
+    return parts.netloc.rpartition("@")[2]
+
+
+def _read_secret(path: Path, origin: str) -> str:
+    try:
+        secret = path.read_text().rstrip("\r\n")
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not text"
+        raise StartError(f"{origin}: cannot read {path}: {reason}.") from None
+    if not secret or "\n" in secret:
+        raise StartError(f"{origin}: {path} must hold the password on one line, and nothing else.")
+    return secret
 
 
 def _read_file(path: Path) -> dict[str, Any]:

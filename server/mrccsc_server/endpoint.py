@@ -36,13 +36,16 @@ def load_tls(settings: Settings) -> ssl.SSLContext | None:
         raise StartError(f"Cannot use the certificate {certificate} with the key {key}: {reason}.") from None
 
 
-def bind(settings: Settings) -> list[socket.socket]:
-    """The sockets of the listener. Raises :class:`StartError`. Plain ones beyond loopback are warned of loudly."""
+def bind(settings: Settings, *, shared: bool = False) -> list[socket.socket]:
+    """The sockets of the listener, which do not listen yet: who comes before the node is ready is refused.
+
+    Raises :class:`StartError`. Plain ones beyond loopback are warned of loudly.
+    """
     host, port = settings.host, settings.port
     try:
-        sockets = listener.bind(host, port)
+        sockets = listener.bind(host, port, shared=shared, listening=False)
     except (OSError, UnicodeError) as error:
-        raise StartError(f"Cannot listen on {host} port {port}: {_why(error)}; try another --host or --port.") from None
+        raise _cannot_listen(settings, error) from None
     if settings.tls_cert is None:
         for sock in sockets:
             address = sock.getsockname()[0]
@@ -53,6 +56,20 @@ def bind(settings: Settings) -> list[socket.socket]:
                     address,
                 )
     return sockets
+
+
+def listen(settings: Settings, sockets: list[socket.socket]) -> None:
+    """Let clients come to the sockets. Raises :class:`StartError`."""
+    try:
+        for sock in sockets:
+            sock.listen(listener.BACKLOG)
+    except OSError as error:
+        raise _cannot_listen(settings, error) from None
+
+
+def join(host: str, port: int) -> str:
+    """An address as people write it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def connection_cap(wanted: int) -> int:
@@ -80,6 +97,12 @@ def serve_status(settings: Settings, app: WSGIApplication) -> StatusServer | Non
         raise StartError(f"Cannot serve --http on {host} port {port}: {_why(error)}.") from None
     log.info("Serving /healthz, /readyz and /metrics on %s port %d", host, server.port)
     return server
+
+
+def _cannot_listen(settings: Settings, error: Exception) -> StartError:
+    return StartError(
+        f"Cannot listen on {settings.host} port {settings.port}: {_why(error)}; try another --host or --port."
+    )
 
 
 def _why(error: Exception) -> str:

@@ -41,7 +41,16 @@ def _build() -> _Parser:
     common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     common.add_argument("--config", metavar="FILE", help="TOML file with these options and a [limits] table")
     common.add_argument("--data-dir", metavar="DIR", help="folder of the database and the lock")
-    common.add_argument("--database", metavar="URL", help="sqlite:///path/to/file.db (default: in the data folder)")
+    common.add_argument(
+        "--database",
+        metavar="URL",
+        help="sqlite:///path/to/file.db (default: in the data folder) or mysql://user@host/name",
+    )
+    common.add_argument("--database-password-file", metavar="FILE", help="the database's password, on one line")
+    common.add_argument(
+        "--bus", metavar="URL", help="redis://host:6379/0 (default memory: for a node alone)"
+    )
+    common.add_argument("--bus-password-file", metavar="FILE", help="the bus's password, on one line")
 
     parser = _Parser(
         prog="mrccsc-server",
@@ -58,9 +67,14 @@ def _build() -> _Parser:
     parser.add_argument("--port", help="port to listen on; 0 picks one (8000)")
     parser.add_argument("--tls-cert", metavar="FILE", help="certificate chain in PEM; serves TLS 1.2 and newer")
     parser.add_argument("--tls-key", metavar="FILE", help="its private key in PEM")
-    parser.add_argument("--bus", metavar="URL", help="memory:")
     parser.add_argument("--node", metavar="NAME", help="this node's name (the host's name)")
     parser.add_argument("--registration", metavar="MODE", help="who may register: open, invite or closed (open)")
+    parser.add_argument(
+        "--proxy-from",
+        metavar="CIDR,...",
+        help="networks of the balancers: believe PROXY headers from there only, and let in nobody without one",
+    )
+    parser.add_argument("--workers", metavar="N", help="run so many nodes behind the one port (1)")
     parser.add_argument("--http", metavar="HOST:PORT", help="serve /healthz, /readyz and /metrics here")
     parser.add_argument(
         "--unlimited",

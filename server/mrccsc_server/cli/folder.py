@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mrccsc_server.config import StartError
+from mrccsc_server.endpoint import join
 
 LOCK = "lock"
 ADDRESS = "server.json"
@@ -72,8 +73,3 @@ class DataFolder:
             return f"the server with process id {holder['pid']} on {join(holder['host'], holder['port'])}"
         except (OSError, ValueError, KeyError, TypeError):
             return "another server, which is just starting or ending"
-
-
-def join(host: str, port: int) -> str:
-    """An address as people write it."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -8,12 +8,14 @@ import logging
 import os
 import resource
 import signal
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
-from mrccsc_server.app import App
-from mrccsc_server.cli.folder import DataFolder, join
+from mrccsc_server.app import App, Ended
+from mrccsc_server.cli.folder import DataFolder
 from mrccsc_server.config import Settings
+from mrccsc_server.endpoint import join
 from mrccsc_server.telemetry.logging import set_up
 from mrccsc_shared import __version__
 
@@ -27,34 +29,59 @@ log = logging.getLogger(__name__)
 GC_THRESHOLD = (50_000, 20, 50)
 """What start-up made is frozen, and frames are no cycles: look rarely."""
 
-EXIT_KILLED = 128 + signal.SIGINT
+BOUND = 12.0
+"""Seconds after which the process ends though not everything is finished: something must have hung."""
 
 
-def serve(settings: Settings) -> int:
+def serve(settings: Settings, *, shared: bool = False) -> int:
     """Serve until SIGTERM or SIGINT, or until nobody is left: 0, or 1 when a part of the server failed.
 
-    Clients are sent away and the store is closed first; a second SIGINT ends the process at once. Raises
-    :class:`StartError` when the server cannot start.
+    Clients are sent away and the store is closed first; a second signal ends the process at once. With ``shared`` other
+    nodes may listen on the same port. Raises :class:`StartError` when the server cannot start.
     """
     set_up(settings.log_format, settings.log_level)
     _raise_file_limit()
     folder = DataFolder(settings.data_dir)
-    with folder.locked(), asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(_serve(settings, folder))
+    with ExitStack() as stack:
+        if settings.embedded:
+            stack.enter_context(folder.locked())
+        runner = stack.enter_context(asyncio.Runner(loop_factory=new_event_loop))
+        return runner.run(_serve(settings, folder, shared=shared))
 
 
-async def _serve(settings: Settings, folder: DataFolder) -> int:
-    app = App(settings)
-    with _signals(app.stop):
-        async with app.started() as (host, port):
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(*GC_THRESHOLD)
-            with folder.announced(host, port, settings.node):
+async def _serve(settings: Settings, folder: DataFolder, *, shared: bool) -> int:
+    app = App(settings, shared=shared)
+    with _signals(app.stop), ExitStack() as stack:
+        try:
+            async with app.started() as (host, port):
+                gc.collect()
+                gc.freeze()
+                gc.set_threshold(*GC_THRESHOLD)
+                if settings.embedded:
+                    stack.enter_context(folder.announced(host, port, settings.node))
                 where = f"node {settings.node} accepts on {join(host, port)}"
-                print(f"mrccsc-server {__version__}: {where} ({settings.database_place})", flush=True)
+                print(f"mrccsc-server {__version__}: {where} ({_places(settings)})", flush=True)
                 await app.stopped()
+                _end_within(BOUND)
+        except Ended:
+            return 0
     return int(app.failed)
+
+
+def _places(settings: Settings) -> str:
+    return settings.database_place if settings.alone else f"{settings.database_place}, {settings.bus_place}"
+
+
+def _end_within(seconds: float) -> None:
+    """End the process then, whatever it is doing."""
+
+    def give_up() -> None:
+        log.critical("Not everything was finished in %g s; ending without it", seconds)
+        os._exit(1)
+
+    timer = threading.Timer(seconds, give_up)
+    timer.daemon = True
+    timer.start()
 
 
 @contextmanager
@@ -62,20 +89,20 @@ def _signals(stop: Callable[[], None]) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     asked = False
 
-    def interrupt() -> None:
+    def interrupt(number: signal.Signals) -> None:
         nonlocal asked
         if asked:
-            os._exit(EXIT_KILLED)
+            os._exit(128 + number)
         asked = True
         stop()
 
-    loop.add_signal_handler(signal.SIGINT, interrupt)
-    loop.add_signal_handler(signal.SIGTERM, stop)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt, number)
     try:
         yield
     finally:
-        loop.remove_signal_handler(signal.SIGINT)
-        loop.remove_signal_handler(signal.SIGTERM)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
 
 
 def _raise_file_limit() -> None:

@@ -2,6 +2,8 @@
 
 ``listener``    accepts sockets, plain or TLS
 ``admission``   who may connect now
+``proxy``       the PROXY protocol: who really connects
+``proxies``     the balancers whose word on that is taken
 ``addresses``   what throttles count an address by
 ``intake``      a peer's bytes → its lines, and what is no client at all
 ``frames``      the few frames that connections make themselves

@@ -127,11 +127,11 @@ class Connection(asyncio.Protocol):
             self._node.metrics.bytes["dropped"] += self._outbox.drop()
         self._shut(frames.closing(code, reason, after))
 
-    def end(self, code: CloseCode) -> None:
+    def end(self, code: CloseCode, reason: str | None = None, after: int | None = None) -> None:
         """Take no more requests, let those under way be answered, then :meth:`close`."""
         if self._open and not self._ending:
             self._lines.clear()
-            self._end_later(code)
+            self._end_later(code, reason, after)
             self._settle()
 
     # -- what the event loop says ----------------------------------------------------------------------------------

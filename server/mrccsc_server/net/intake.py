@@ -13,7 +13,7 @@ _PROXY_V2 = b"\r\n\r\n\x00\r\nQUIT\n"
 
 NOT_TLS = "This port does not speak TLS; connect without it."
 NOT_HTTP = "This port speaks the MRCCSC line protocol, not HTTP; use mrccsc-tui."
-NO_PROXY = "This server is not set up to take PROXY headers."
+NO_PROXY = "No PROXY header is taken here: this server is not set up for it, or has had one already."
 
 
 class Foreign(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from itertools import islice
-from random import randint
+from random import randint, sample
 
 from mrccsc_server.net.admission import Admission
 from mrccsc_server.net.connection import LINGER, Connection
@@ -23,6 +23,12 @@ RETURN_SPREAD = 5
 """Milliseconds per connection over which the clients of a closing server are asked to spread their return."""
 
 RETURN_SPREAD_MAX = 10_000
+
+SHED_A_TURN = 50
+SHED_PAUSE = 0.1
+"""Seconds between so many clients that are asked to go elsewhere."""
+
+MOVE = "Another server of this service has more room for you."
 
 STEP = 0.01
 """Seconds between two looks at whether the last connections are gone."""
@@ -71,24 +77,38 @@ class Registry:
                     connection.check(now, self.interval)
                 await asyncio.sleep(0)
 
-    async def drain(self, seconds: float) -> None:
+    async def drain(self, seconds: float, code: CloseCode = CloseCode.GOING_AWAY) -> None:
         """Send everybody away: take no more requests, answer those under way for up to ``seconds``, then close.
 
         Clients are asked to come back at moments spread over some time, so that the next node is not stormed.
         """
-        for connection in list(self.open):
+        leaving = list(self.open)
+        for connection in leaving:
             connection.hold()
-        await self._until(lambda: not any(connection.unanswered for connection in self.open), seconds)
-        spread = min(RETURN_SPREAD_MAX, 100 + RETURN_SPREAD * len(self.open))
-        for connection in list(self.open):
-            connection.close(CloseCode.GOING_AWAY, after=randint(0, spread))
-        await self._until(lambda: not self.open, LINGER)
-        for connection in list(self.open):
+        await self._until(lambda: not any(connection.unanswered for connection in leaving), seconds)
+        spread = _spread(len(leaving))
+        for connection in leaving:
+            connection.close(code, after=randint(0, spread))
+        await self._until(lambda: self.open.isdisjoint(leaving), LINGER)
+        for connection in self.open.intersection(leaving):
             connection.abort()
-        await self._until(lambda: not self.open, 1.0)
+        await self._until(lambda: self.open.isdisjoint(leaving), 1.0)
+
+    async def shed(self, count: int) -> None:
+        """Ask so many clients, any of them, to go elsewhere, a few at a time; each after its requests are answered."""
+        chosen = sample(list(self.open), min(count, len(self.open)))
+        spread = _spread(len(chosen))
+        for number, connection in enumerate(chosen):
+            if number and number % SHED_A_TURN == 0:
+                await asyncio.sleep(SHED_PAUSE)
+            connection.end(CloseCode.GOING_AWAY, MOVE, randint(0, spread))
 
     async def _until(self, done: Callable[[], bool], seconds: float) -> None:
         for _ in range(round(seconds / STEP)):
             if done():
                 return
             await asyncio.sleep(STEP)
+
+
+def _spread(connections: int) -> int:
+    return min(RETURN_SPREAD_MAX, 100 + RETURN_SPREAD * connections)

@@ -27,6 +27,9 @@ class Metrics(Collector):
 
         self.connections: Tally[str] = Tally()
         """Connections by ``outcome``: accepted, refused (admission), tls_failed."""
+        self.proxied: Tally[str] = Tally()
+        """Connections by what their PROXY header was: accepted, local (the balancer itself), probe (nothing sent),
+        missing, bad, too_long, late, cut_off, untrusted (no balancer of ours)."""
         self.requests: Tally[str] = Tally()
         """Good requests by ``type``."""
         self.errors: Tally[str] = Tally()
@@ -51,12 +54,17 @@ class Metrics(Collector):
             "mrccsc_commit_seconds", "Seconds of one commit.", buckets=_SECONDS_BUCKETS, registry=self.registry
         )
         self._gauges: list[tuple[str, str, Callable[[], float]]] = []
+        self._tallies: list[tuple[str, str, str, Tally[str]]] = []
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
 
     def watch(self, name: str, documentation: str, read: Callable[[], float]) -> None:
         """Show ``mrccsc_<name>`` as what ``read`` gives at the moment of a scrape, called on the scraper's thread."""
         self._gauges.append((f"mrccsc_{name}", documentation, read))
+
+    def count(self, name: str, documentation: str, label: str, tally: Tally[str]) -> None:
+        """Show ``mrccsc_<name>_total`` by ``label`` as what somebody else counts in ``tally``."""
+        self._tallies.append((f"mrccsc_{name}", documentation, label, tally))
 
     def collect(self) -> Iterator[Metric]:
         """The counters and gauges as they are now."""
@@ -65,6 +73,7 @@ class Metrics(Collector):
         yield info
         for name, documentation, label, tally in (
             ("mrccsc_connections_opened", "Connections by outcome.", "outcome", self.connections),
+            ("mrccsc_proxy_headers", "PROXY headers by outcome.", "outcome", self.proxied),
             ("mrccsc_requests", "Good requests by type.", "type", self.requests),
             ("mrccsc_errors", "Error frames by code.", "code", self.errors),
             ("mrccsc_closes", "Closing frames by code.", "code", self.closes),
@@ -73,6 +82,7 @@ class Metrics(Collector):
             ("mrccsc_entries_committed", "Durably committed log entries by kind.", "kind", self.entries),
             ("mrccsc_hints", "Hints on the bus by outcome.", "outcome", self.hints),
             ("mrccsc_connection_bytes", "Bytes of connections by direction.", "direction", self.bytes),
+            *self._tallies,
         ):
             family = CounterMetricFamily(name, documentation, labels=[label])
             # dict(…) is one step of the interpreter, so the loop may go on counting meanwhile.

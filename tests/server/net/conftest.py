@@ -6,7 +6,7 @@ import asyncio
 import json
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ import uvloop
 from mrccsc_server.net.admission import Admission
 from mrccsc_server.net.connection import Connection
 from mrccsc_server.net.listener import Listener, bind
+from mrccsc_server.net.proxies import Network, Proxies
 from mrccsc_server.net.registry import Registry
 from mrccsc_server.security.throttle import Throttle
 from mrccsc_server.telemetry.metrics import Metrics
@@ -75,7 +76,7 @@ class Recorder:
 
 
 class Node:
-    def __init__(self, limits: Limits, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, limits: Limits, tls: ssl.SSLContext | None, proxies: Sequence[Network]) -> None:
         self.limits = limits
         self.metrics = Metrics("test", "0")
         self.dispatcher = Recorder()
@@ -88,9 +89,19 @@ class Node:
             dispatcher=self.dispatcher,
             welcome=encode({"type": "welcome"}),
         )
-        sockets = bind("127.0.0.1", 0)
-        self.port: int = sockets[0].getsockname()[1]
-        self.listener = Listener(self.registry, sockets, tls)
+        self.port = 0
+        self.shut = 0
+        taken = Proxies(proxies, self.metrics) if proxies else None
+        self.listener = Listener(self.registry, tls, taken, self._be_shut)
+
+    def listen(self) -> None:
+        """Begin, or begin again on the same port."""
+        self.sockets = bind("127.0.0.1", self.port)
+        self.port = self.sockets[0].getsockname()[1]
+        self.listener.start(self.sockets)
+
+    def _be_shut(self) -> None:
+        self.shut += 1
 
     @property
     def connection(self) -> Connection:
@@ -153,9 +164,9 @@ class Stage:
     def __init__(self) -> None:
         self._closers: list[Callable[[], Any]] = []
 
-    async def node(self, tls: ssl.SSLContext | None = None, **limits: Any) -> Node:
-        node = Node(Limits(**limits), tls)
-        node.listener.start()
+    async def node(self, tls: ssl.SSLContext | None = None, proxies: Sequence[Network] = (), **limits: Any) -> Node:
+        node = Node(Limits(**limits), tls, proxies)
+        node.listen()
         watch = asyncio.create_task(node.registry.watch())
 
         async def close() -> None:
