@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from aiohappyeyeballs import start_connection
+
 from mrccsc_tui.link.errors import LineLost
 
 DIAL_TIME = 10.0
@@ -19,6 +21,9 @@ DIAL_TIME = 10.0
 
 CLOSE_TIME = 1.0
 """Seconds that a line may take to end in good order."""
+
+ADDRESS_DELAY = 0.25
+"""Seconds that one address of a host has before the next is tried beside it (RFC 8305)."""
 
 CHUNK = 65_536
 
@@ -103,8 +108,9 @@ async def dial(address: Address) -> Transport:
     place = f"{address.host}:{address.port}"
     try:
         async with asyncio.timeout(DIAL_TIME):
+            sock = await _connect(address)
             reader, writer = await asyncio.open_connection(
-                address.host, address.port, ssl=context, happy_eyeballs_delay=0.25
+                sock=sock, ssl=context, server_hostname=address.host if context else None
             )
     except TimeoutError:
         raise LineLost(f"{place} does not answer.") from None
@@ -119,6 +125,16 @@ async def dial(address: Address) -> Transport:
     except OSError as error:
         raise LineLost(f"{place} cannot be reached: {error.strerror or 'the connection broke'}.") from None
     return StreamTransport(reader, writer)
+
+
+async def _connect(address: Address) -> socket.socket:
+    """A connected socket: of several addresses the one that answers first, so that a dead IPv6 route costs nothing.
+
+    asyncio's own race for it fails under eager tasks, which Textual uses from Python 3.12 on, before 3.12.9 and 3.13.2
+    (python/cpython#124309).
+    """
+    found = await asyncio.get_running_loop().getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    return await start_connection(found, happy_eyeballs_delay=ADDRESS_DELAY, interleave=1)
 
 
 def tls_context(address: Address) -> ssl.SSLContext:
