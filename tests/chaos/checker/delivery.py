@@ -1,0 +1,174 @@
+"""I6, I7, I10: what connections were given and clients took in has no holes, comes once, and comes in time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from tests.chaos.checker.trace import Trace
+from tests.chaos.checker.violation import Violation, found
+from tests.chaos.history import Record
+
+Stream = dict[int, tuple[int | None, Record]]
+"""By conversation: the seq up to which a connection has it (``None``: not known), and the record that says so."""
+
+
+def check_connections(trace: Trace) -> Iterator[Violation]:
+    """I6, I7 on the wire: each connection gets a conversation's entries in seq order, each once, without a hole."""
+    streams: dict[tuple[str, int], Stream] = defaultdict(dict)
+    for record in trace.by_what["heard"]:
+        stream, frame = streams[record["client"], record["line"]], record["frame"]
+        match frame["type"]:
+            case "session.ready":
+                stream.clear()
+                yield from _caught_up(trace, record)
+                stream.update({one["conv"]: (one["head"], record) for one in frame["conversations"]})
+            case "conversation":
+                one = frame["conversation"]
+                stream.setdefault(one["conv"], (one["head"], record))
+            case "conversations":
+                for one in frame["conversations"]:
+                    stream.setdefault(one["conv"], (None, record))
+            case "conversation.gone":
+                stream.pop(frame["conv"], None)
+            case "entry" | "ack" if frame["type"] == "entry" or not frame["duplicate"]:
+                yield from _next(stream, record)
+
+
+def _next(stream: Stream, record: Record) -> Iterator[Violation]:
+    conv, seq = record["frame"]["conv"], record["frame"]["seq"]
+    before, shown = stream.get(conv, (None, None))
+    stream[conv] = max(seq, before or 0), record
+    if before is None or seq == before + 1:
+        return
+    place = f"{record['client']} (line {record['line']}) was given entry {seq} of conversation {conv}"
+    if seq <= before:
+        yield found("I7", f"{place} again: it was at {before} already", shown, record)
+    else:
+        yield found("I6", f"{place} right after {before}: {seq - before - 1} entries are missing", shown, record)
+
+
+def _caught_up(trace: Trace, record: Record) -> Iterator[Violation]:
+    """A resume from cursors is answered completely, or says that it is not."""
+    request = trace.request_of(record)
+    frame = record["frame"]
+    if request is None or frame["reset"]:
+        return
+    cursors = {int(conv): cursor for conv, cursor in request["frame"].get("cursors", {}).items()}
+    missed = {one["conv"]: one for one in frame["missed"]}
+    for one in frame["conversations"]:
+        conv, head, cursor = one["conv"], one["head"], cursors.get(one["conv"])
+        if cursor is None or (cursor >= head and conv not in missed):
+            continue
+        part = missed.get(conv, {"entries": [], "limited": False})
+        seqs = [entry["seq"] for entry in part["entries"]]
+        first = seqs[0] if part["limited"] and seqs else max(cursor + 1, one["from"])
+        if seqs != list(range(first, head + 1)) and not (part["limited"] and not seqs):
+            text = f"{record['client']} resumed conversation {conv} from {cursor}; the head is {head}, but it was given"
+            told = "limited" if part["limited"] else "not limited, no reset"
+            yield found("I6", f"{text} {_ranges(seqs)} ({told})", request, record)
+
+
+def check_clients(trace: Trace) -> Iterator[Violation]:
+    """I6, I7 in the client: its tail grows by the next seq, or begins anew where the server told it to."""
+    held: dict[str, dict[int, int]] = defaultdict(dict)
+    shown: dict[tuple[str, int], Record] = {}
+    told: dict[str, Record] = {}
+    for record in trace.records:
+        client = record.get("client", "")
+        match record["what"]:
+            case "open":
+                held[client] = {int(conv): span[1] for conv, span in record["held"].items()}
+            case "heard" if record["frame"]["type"] in {"session.ready", "conversation", "conversations"}:
+                told[client] = record
+            case "added" | "restart":
+                conv, cursor = record["conv"], record["cursor"]
+                before = held[client].get(conv)
+                if record["what"] == "restart" and before is not None and not _told(told.get(client), conv):
+                    text = f"{client} began conversation {conv} anew at {cursor} (it had it up to {before}) untold"
+                    yield found("I6", text, shown.get((client, conv)), told.get(client), record)
+                held[client][conv] = cursor
+            case "gone":
+                held[client].pop(record["conv"], None)
+            case "grew":
+                conv, first, last = record["conv"], record["first"], record["last"]
+                cursor = held[client].get(conv, first - 1)
+                if first != cursor + 1:
+                    name, how = ("I7", "again") if first <= cursor else ("I6", "with a hole before it")
+                    text = f"{client} showed entry {first} of conversation {conv} {how}: its tail ended at {cursor}"
+                    yield found(name, text, shown.get((client, conv)), record)
+                held[client][conv] = max(last, cursor)
+                shown[client, conv] = record
+
+
+def _told(record: Record | None, conv: int) -> bool:
+    """Whether the server said something that lets a tail begin anew: limited, reset, or another beginning."""
+    if record is None:
+        return False
+    frame = record["frame"]
+    if frame["type"] == "session.ready":
+        limited = any(one["conv"] == conv and one["limited"] for one in frame["missed"])
+        return bool(frame["reset"] or limited or any(one["conv"] == conv for one in frame["conversations"]))
+    listed = [frame["conversation"]] if frame["type"] == "conversation" else frame["conversations"]
+    return any(one["conv"] == conv for one in listed)
+
+
+def check_views(trace: Trace) -> Iterator[Violation]:
+    """I7 at the end: no client shows a seq or a cid twice."""
+    for record in trace.by_what["view"]:
+        for conv, rows in record["logs"].items():
+            seqs = [row["seq"] for row in rows]
+            cids = [row["cid"] for row in rows if "cid" in row]
+            if len(set(seqs)) < len(seqs) or seqs != sorted(seqs):
+                yield found("I7", f"{record['client']} shows conversation {conv} out of order or twice", record)
+            elif len(set(cids)) < len(cids):
+                yield found("I7", f"{record['client']} shows one cid of conversation {conv} twice", record)
+
+
+def check_reach(trace: Trace) -> Iterator[Violation]:
+    """I10: after the faults have ended, all live members reach the head, and in time."""
+    bound = trace.bound("reach")
+    tails: dict[str, dict[int, tuple[int, Record]]] = defaultdict(dict)
+    online: dict[str, float] = {}
+    alive: dict[str, Record] = {}
+    for record in trace.records:
+        client = record.get("client", "")
+        match record["what"]:
+            case "open":
+                alive[client] = record
+                tails[client] = {int(conv): (span[1], record) for conv, span in record["held"].items()}
+            case "close":
+                alive.pop(client, None)
+            case "heard" if record["frame"]["type"] == "session.ready":
+                online[client] = record["t"]
+            case "grew":
+                tails[client][record["conv"]] = record["last"], record
+            case "added" | "restart":
+                tails[client][record["conv"]] = record["cursor"], record
+            case "gone":
+                tails[client].pop(record["conv"], None)
+    committed = _committed(trace)
+    for client, opened in alive.items():
+        if opened.get("probe"):
+            continue
+        for log in trace.stored.values():
+            if trace.users[client] not in log.members():
+                continue
+            tail, record = tails[client].get(log.conv, (0, opened))
+            if tail != log.head:
+                text = f"{client} is at {tail} of conversation {log.conv} in the end; the head is {log.head}"
+                yield found("I10", text, record, opened)
+                continue
+            since = max(trace.quiet, online.get(client, 0.0), committed.get(log.conv, 0.0))
+            if record["t"] > since + bound:
+                text = f"{client} reached the head of conversation {log.conv} {record['t'] - since:.1f} s late"
+                yield found("I10", f"{text}; {bound:g} s are allowed", record)
+
+
+def _committed(trace: Trace) -> dict[int, float]:
+    """By conversation: when its last entry was acked."""
+    return {one.frame["conv"]: one.record["t"] for one in trace.acknowledgements if not one.frame["duplicate"]}
+
+
+def _ranges(seqs: list[int]) -> str:
+    return "nothing" if not seqs else f"{seqs[0]}…{seqs[-1]} ({len(seqs)} entries)"
