@@ -36,15 +36,25 @@ def load_tls(settings: Settings) -> ssl.SSLContext | None:
         raise StartError(f"Cannot use the certificate {certificate} with the key {key}: {reason}.") from None
 
 
-def bind(settings: Settings, *, shared: bool = False) -> list[socket.socket]:
+def bind(settings: Settings, *, shared: bool = False, listening: bool = False) -> list[socket.socket]:
     """The sockets of the listener, which do not listen yet: who comes before the node is ready is refused.
 
-    Raises :class:`StartError`. Plain ones beyond loopback are warned of loudly.
+    Raises :class:`StartError`.
     """
     host, port = settings.host, settings.port
     try:
-        sockets = listener.bind(host, port, shared=shared, listening=False)
+        sockets = listener.bind(host, port, shared=shared, listening=listening)
     except (OSError, UnicodeError) as error:
+        raise _cannot_listen(settings, error) from None
+    return sockets
+
+
+def listen(settings: Settings, sockets: list[socket.socket]) -> None:
+    """Let clients come to the sockets. Raises :class:`StartError`. Plain ones beyond loopback are warned of loudly."""
+    try:
+        for sock in sockets:
+            sock.listen(listener.BACKLOG)
+    except OSError as error:
         raise _cannot_listen(settings, error) from None
     if settings.tls_cert is None:
         for sock in sockets:
@@ -55,16 +65,6 @@ def bind(settings: Settings, *, shared: bool = False) -> list[socket.socket]:
                     "Use --tls-cert and --tls-key, or put a TLS proxy in front.",
                     address,
                 )
-    return sockets
-
-
-def listen(settings: Settings, sockets: list[socket.socket]) -> None:
-    """Let clients come to the sockets. Raises :class:`StartError`."""
-    try:
-        for sock in sockets:
-            sock.listen(listener.BACKLOG)
-    except OSError as error:
-        raise _cannot_listen(settings, error) from None
 
 
 def join(host: str, port: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -15,6 +16,9 @@ from pathlib import Path
 STEP = 0.02
 """Seconds between two looks at whether a program is ready or gone."""
 
+PORTS = (10_240, 32_000)
+"""Below those that Linux gives to outgoing connections."""
+
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -24,9 +28,14 @@ class ProgramError(Exception):
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nothing listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
+    """A port of 127.0.0.1 that nothing listens on now, and that the system gives to no outgoing connection.
+
+    So a program finds its port free again when it is started again.
+    """
+    while True:
+        port = random.randrange(*PORTS)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def accepts(port: int, host: str = "127.0.0.1") -> bool:

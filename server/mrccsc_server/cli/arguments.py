@@ -47,9 +47,7 @@ def _build() -> _Parser:
         help="sqlite:///path/to/file.db (default: in the data folder) or mysql://user@host/name",
     )
     common.add_argument("--database-password-file", metavar="FILE", help="the database's password, on one line")
-    common.add_argument(
-        "--bus", metavar="URL", help="redis://host:6379/0 (default memory: for a node alone)"
-    )
+    common.add_argument("--bus", metavar="URL", help="redis://host:6379/0 (default memory: for a node alone)")
     common.add_argument("--bus-password-file", metavar="FILE", help="the bus's password, on one line")
 
     parser = _Parser(

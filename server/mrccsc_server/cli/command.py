@@ -7,6 +7,7 @@ import sys
 
 from mrccsc_server.cli import arguments, operator
 from mrccsc_server.cli.serve import serve
+from mrccsc_server.cli.workers import supervise
 from mrccsc_server.config import StartError, load
 
 EXIT_CANNOT = 2
@@ -28,7 +29,7 @@ def run(argv: list[str]) -> int:
             case "new-epoch":
                 operator.new_epoch(settings)
             case _:
-                return serve(settings)
+                return serve(settings) if settings.workers == 1 else supervise(settings)
     except StartError as error:
         print(f"mrccsc-server: {error}", file=sys.stderr)
         return EXIT_CANNOT

@@ -74,7 +74,7 @@ class Guard:
             try:
                 self._process = subprocess.Popen(  # noqa: S603
                     [sys.executable, "-I", "-S", str(_SENTRY), str(self._patience)],
-                    stdin=theirs,
+                    stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
                     start_new_session=True,
