@@ -129,17 +129,14 @@ class App:
         """The store, as soon as the database is there."""
         said = -SAY_EVERY
         while True:
-            store = make_store(self._settings.database_url, self._limits)
             try:
-                await store.open()
+                store = await self._try_store()
             except StoreAway as error:
-                await store.close()
                 self._health.report("database", "is away; waiting for it")
                 if (now := self._clock.monotonic()) - said >= SAY_EVERY:
                     log.warning("%s Waiting for it.", error)
                     said = now
             except StoreError as error:
-                await store.close()
                 raise StartError(str(error)) from None
             else:
                 stack.push_async_callback(store.close)
@@ -149,6 +146,15 @@ class App:
                 await asyncio.wait_for(self._ending.wait(), RETRY)
             if self._ending.is_set():
                 raise Ended
+
+    async def _try_store(self) -> Store:
+        store = make_store(self._settings.database_url, self._limits)
+        try:
+            await store.open()
+        except BaseException:
+            await store.close()
+            raise
+        return store
 
     def _join(self, address: str) -> Cluster:
         now = self._clock.now()

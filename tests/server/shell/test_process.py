@@ -12,6 +12,7 @@ import signal
 import socket
 import stat
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -162,13 +163,11 @@ def test_a_database_in_no_folder_or_that_is_one(tmp_path: Path) -> None:
     assert str(tmp_path) in refused(*options, "--database", f"sqlite://{tmp_path}")
 
 
-def test_databases_and_buses_that_are_not_there_yet(tmp_path: Path) -> None:
+def test_databases_and_buses_that_are_none(tmp_path: Path) -> None:
     options = ("--port", "0", "--data-dir", str(tmp_path / "d"))
-    said = refused(*options, "--database", "mysql://user:secret@localhost:3306/chat")
-    assert "MySQL" in said
-    assert "secret" not in said
-    assert "Redis" in refused(*options, "--bus", "redis://localhost:6379/0")
-    refused(*options, "--database", "postgres://localhost/chat")
+    assert "secret" not in refused(*options, "--database", "postgres://user:secret@localhost/chat")
+    assert "memory:" in refused(*options, "--bus", "carrier-pigeon://user:secret@localhost")
+    assert "SQLite" in refused(*options, "--bus", "redis://localhost:6379/0")
 
 
 def test_a_data_folder_that_cannot_be(tmp_path: Path) -> None:
@@ -216,13 +215,40 @@ def test_at_the_end_clients_are_told_to_come_back(tmp_path: Path, number: signal
             Line(server.port)
 
 
-def test_a_second_interrupt_ends_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_second_signal_ends_at_once(tmp_path: Path, number: signal.Signals) -> None:
     with running(tmp_path) as server, closing(Line(server.port)) as line:
-        server._process.send_signal(signal.SIGINT)
+        server._process.send_signal(number)
         assert line.read()["type"] == "closing"
         # The client does not close, so the server would wait a while for it.
-        server._process.send_signal(signal.SIGINT)
-        assert server._process.wait(PATIENCE) == 130
+        server._process.send_signal(number)
+        assert server._process.wait(PATIENCE) == 128 + number
+
+
+def test_a_stopped_server_is_shut_by_its_guard_and_listens_again(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        server._process.send_signal(signal.SIGSTOP)
+        deadline = time.monotonic() + PATIENCE
+        with contextlib.ExitStack() as waiting:
+            while time.monotonic() < deadline:
+                try:
+                    waiting.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE))
+                except ConnectionRefusedError:
+                    break
+                time.sleep(0.2)
+            else:
+                raise AssertionError("a stopped server takes clients")
+        server._process.send_signal(signal.SIGCONT)
+        while True:
+            try:
+                Line(server.port).close()
+            except (ConnectionError, ValueError):
+                assert time.monotonic() < deadline + PATIENCE
+                time.sleep(0.05)
+            else:
+                break
+        assert "hung" in "".join(server.output)
+        assert server.stop() == 0
 
 
 async def test_it_ends_after_the_last_client(tmp_path: Path) -> None:

@@ -48,11 +48,17 @@ def test_the_file_knows_both_spellings(tmp_path: Path, spelling: str) -> None:
 
 
 def test_every_option_can_be_set_everywhere(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret\n")
     values: dict[str, Any] = {
         "host": "localhost",
         "port": "1234",
-        "database": "sqlite:///srv/x.db",
-        "bus": "memory:",
+        "database": "mysql://chat@db.example/chat",
+        "database_password_file": str(secret),
+        "bus": "redis://bus.example:6379/0",
+        "bus_password_file": str(secret),
+        "proxy_from": "192.0.2.0/24,2001:db8::/32",
+        "workers": "3",
         "node": "n1",
         "data_dir": "/srv/data",
         "registration": "invite",
@@ -62,9 +68,10 @@ def test_every_option_can_be_set_everywhere(tmp_path: Path) -> None:
         "log_level": "debug",
         "tls_cert": "/srv/cert",
         "tls_key": "/srv/key",
-        "exit_when_empty": "5",
     }
-    assert set(values) | {"limits"} == set(Settings.model_fields)
+    assert set(values) | {"limits", "exit_when_empty", "database_password", "bus_password"} == set(
+        Settings.model_fields
+    )
     by_environment = settings(**{f"MRCCSC_{name.upper()}": value for name, value in values.items()})
     file = "".join(f'{name.replace("_", "-")} = "{value}"\n' for name, value in values.items())
     flags = [
@@ -75,6 +82,42 @@ def test_every_option_can_be_set_everywhere(tmp_path: Path) -> None:
     assert by_environment == settings("--config", written(tmp_path, file)) == settings(*flags)
     assert by_environment.http == ("127.0.0.1", 9_100)
     assert by_environment.unlimited is True
+    assert [str(network) for network in by_environment.proxy_from] == ["192.0.2.0/24", "2001:db8::/32"]
+    assert settings("--exit-when-empty", "5") == settings(MRCCSC_EXIT_WHEN_EMPTY="5")
+
+
+@pytest.mark.parametrize("name", ["database", "bus"])
+def test_a_password_from_the_environment_or_a_file_goes_into_the_url_and_nowhere_else(
+    tmp_path: Path, name: str
+) -> None:
+    urls = ("--database", "mysql://chat@db:3306/chat", "--bus", "redis://:old@bus:6379/0")
+    path = tmp_path / "secret"
+    path.write_text("s3/cr:et@\n")
+    for found in (
+        settings(*urls, f"--{name}-password-file", str(path)),
+        settings(*urls, **{f"MRCCSC_{name.upper()}_PASSWORD": "s3/cr:et@"}),
+    ):
+        url = {"database": found.database_url, "bus": found.bus_url}[name]
+        user = {"database": "chat", "bus": ""}[name]
+        assert f"//{user}:s3%2Fcr%3Aet%40@" in url
+        for shown in (repr(found), found.database_place, found.bus_place):
+            assert "s3" not in shown
+        assert (found.database_place, found.bus_place) == ("mysql db:3306/chat", "redis bus:6379/0")
+
+
+def test_a_password_is_no_flag() -> None:
+    with pytest.raises(StartError, match="no option --database-password"):
+        settings("--database-password", "s3cret")
+
+
+@pytest.mark.parametrize("content", ["", "\n", "one\ntwo\n", "\xff"])
+def test_a_file_that_holds_no_password(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(StartError, match="--bus-password-file"):
+        settings("--bus-password-file", str(path))
+    with pytest.raises(StartError, match="No such file"):
+        settings("--bus-password-file", str(tmp_path / "none"))
 
 
 def test_the_limits_are_a_table_of_the_file(tmp_path: Path) -> None:
@@ -119,7 +162,13 @@ def test_the_default_name_of_a_node_is_one() -> None:
         (["--log-format", "xml"], ["--log-format"]),
         (["--exit-when-empty", "0"], ["--exit-when-empty"]),
         (["--tls-cert", "/x"], ["--tls-key"]),
-        (["--bus", "redis://localhost/0"], ["Redis", "memory:"]),
+        (["--bus", "redis://localhost/0"], ["SQLite", "--database mysql:"]),
+        (["--bus", "redis://localhost:port/0"], ["--bus", "URL"]),
+        (["--database", "mysql://user:s3cret@[::1/chat"], ["--database", "URL"]),
+        (["--workers", "0"], ["--workers"]),
+        (["--workers", "2"], ["--workers", "--database mysql:", "--bus redis:"]),
+        (["--proxy-from", "192.0.2.1/24"], ["--proxy-from", "192.0.2.0/24"]),
+        (["--proxy-from", "nginx"], ["--proxy-from"]),
         (["--bus", "carrier-pigeon:"], ["memory:"]),
         (["--config", "/nonexistent/file.toml"], ["/nonexistent/file.toml", "No such file"]),
         (["invite", "--count", "0"], ["1 to 1000"]),
