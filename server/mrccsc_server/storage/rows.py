@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from typing import Any, cast
 
-from pydantic_core import to_json
-
 from mrccsc_server.domain.permissions import first_readable
-from mrccsc_server.domain.state import ConversationState, Membership, MessageState
+from mrccsc_server.domain.state import ConversationState, Known, Membership, MessageState
 from mrccsc_server.ports import Account
+from mrccsc_server.storage.database import Row
 from mrccsc_shared.entry import Entry
 from mrccsc_shared.limits import LAST_TEXT
 from mrccsc_shared.messages.contact import Contact
@@ -22,11 +22,10 @@ from mrccsc_shared.messages.conversation import Conversation
 from mrccsc_shared.messages.group import Member
 from mrccsc_shared.messages.session import SessionInfo
 
-Row = tuple[Any, ...]
 Reactions = Mapping[str, list[int]]
 
 ACCOUNT = "a.user, a.username, a.display_name, a.password, a.status, a.status_text, a.created"
-CONTACT = "a.user, a.username, a.display_name, k.relation, c.conv"
+CONTACT = "k.user, a.user, a.username, a.display_name, k.relation, c.conv"
 CONVERSATION = "c.conv, c.kind, c.head, c.at, c.messages, c.members, c.title, c.topic, c.visibility, c.writable"
 MEMBER = (
     "m.conv, m.user, m.state, m.role, m.joined, m.sent, m.read_seq, m.read_messages, m.read_own, m.unread_from, m.muted"
@@ -36,8 +35,10 @@ ENTRY = (
     "e.rev, e.edited_at, e.deleted_at"
 )
 MESSAGE = (
-    "e.conv, e.seq, e.author, e.at, e.rev, b.text, e.edit_seq, e.edited_at, e.delete_seq, e.deleted_at, e.mentions"
+    "e.conv, e.seq, e.author, e.at, e.rev, b.text, e.edit_seq, e.edited_at, e.delete_seq, e.deleted_at, e.mentions,"
+    " e.body"
 )
+KNOWN = "e.conv, e.author, e.cid, e.seq, e.at, e.digest"
 SESSION = "s.session, s.device_id, s.device_name, s.created, s.last_seen"
 
 _MEMBER_AT = CONVERSATION.count(",") + 1
@@ -61,9 +62,19 @@ def account(row: Row) -> Account:
     return Account(*row)
 
 
+def known(row: Row) -> Known:
+    """From :data:`KNOWN`."""
+    return Known(*row[3:])
+
+
+def cid_key(row: Row) -> tuple[int, int, str]:
+    """The conversation, author and cid of :data:`KNOWN`."""
+    return row[0], row[1], unpack_cid(row[2])
+
+
 def contact(row: Row) -> Contact:
-    """From :data:`CONTACT`."""
-    user, username, display_name, relation, conv = row
+    """From :data:`CONTACT`: what the first column's user sees."""
+    _, user, username, display_name, relation, conv = row
     made: Contact = {
         "user": {"user": user, "username": username, "display_name": display_name},
         "relation": relation,
@@ -109,7 +120,7 @@ def membership(row: Row) -> Membership:
 
 def message_state(row: Row) -> MessageState:
     """From :data:`MESSAGE`."""
-    conv, seq, author, at, rev, text, edit, edited, delete, deleted, mentions = row
+    conv, seq, author, at, rev, text, edit, edited, delete, deleted, mentions, _ = row
     return MessageState(
         conv,
         seq,
@@ -153,16 +164,11 @@ def entry(row: Row, reactions: Reactions | None = None) -> Entry:
 
 
 def group_reactions(rows: Iterable[Row]) -> dict[tuple[int, int], dict[str, list[int]]]:
-    """From conv, target, emoji, user in the order of their seqs: the reactions of each message."""
+    """From conv, target, emoji, user, seq: the reactions of each message in the order they were set."""
     grouped: defaultdict[tuple[int, int], dict[str, list[int]]] = defaultdict(dict)
-    for conv, target, emoji, user in rows:
+    for conv, target, emoji, user, _ in sorted(rows, key=itemgetter(4)):
         grouped[conv, target].setdefault(emoji, []).append(user)
     return grouped
-
-
-def size(part: object) -> int:
-    """Bytes that a part takes within a line, the comma after it included."""
-    return len(to_json(part)) + 1
 
 
 def conversation(row: Row, reactions: Mapping[tuple[int, int], Reactions]) -> Conversation:

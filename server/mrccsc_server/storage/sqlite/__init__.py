@@ -2,12 +2,10 @@
 
 ``connection``     opening a connection the one right way; the database's clock
 ``schema``         making the file, migrating it, telling why it cannot be used
+``statements``     what the stores write their work in, on a connection
 ``writer``         the one thread that writes: group commit, recovery, erasing the log's remains
 ``readers``        a few threads that read, each job in one snapshot
 ``delivery``       results from threads to the event loop, many with one wake-up
 ``database``       the two together, with bounds and deadlines
-``accounts`` ``sessions`` ``contacts`` ``conversations`` ``log`` ``search``   one port each
-``entries`` ``views``        reading entries and conversations, for several ports
-``facts`` ``changes``        what a plan of the log needs, and writing what it made
-``store``          all of them on one file
+``store``          all stores on one file
 """

@@ -9,10 +9,7 @@ from typing import Any, cast
 BUSY_TIME = 5.0
 """Seconds to wait for another process (an operator's command) to end its transaction."""
 
-DAY = 86_400_000
-"""Milliseconds."""
-
-_NOW = "SELECT CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)"  # 3.40 has no unixepoch('subsec')
+NOW = "SELECT CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)"  # 3.40 has no unixepoch('subsec')
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -45,7 +42,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
 
 def now(connection: sqlite3.Connection) -> int:
     """Milliseconds since 1970 by the database's clock."""
-    return cast(int, connection.execute(_NOW).fetchone()[0])
+    return cast(int, connection.execute(NOW).fetchone()[0])
 
 
 def one(connection: sqlite3.Connection, sql: str, *parameters: Any) -> tuple[Any, ...] | None:

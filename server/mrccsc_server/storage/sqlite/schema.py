@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sqlite3
 import time
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 from mrccsc_server.ports import StoreError
 from mrccsc_server.storage import migrations
+from mrccsc_server.storage.database import Identity
 from mrccsc_server.storage.sqlite.connection import BUSY_TIME, connect, one
 
 APPLICATION_ID = 0x4D524353
@@ -20,14 +18,6 @@ APPLICATION_ID = 0x4D524353
 
 OLDEST_SQLITE = (3, 37, 0)
 """The first with STRICT tables."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What a store is told apart by, and its key."""
-
-    epoch: str
-    secret: bytes
 
 
 def prepare(path: Path) -> Identity:
@@ -92,7 +82,8 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> Identity:
     try:
         _advance(connection, path)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        for name, value in (("epoch", new_epoch().encode()), ("secret", secrets.token_bytes(32))):
+        new = Identity.new()
+        for name, value in (("epoch", new.epoch.encode()), ("secret", new.secret)):
             connection.execute("INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING", (name, value))
         stored: dict[str, bytes] = dict(connection.execute("SELECT name, value FROM meta").fetchall())
         connection.execute("COMMIT")
@@ -116,11 +107,6 @@ def _advance(connection: sqlite3.Connection, path: Path) -> None:
             for statement in step.statements:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {step.number}")
-
-
-def new_epoch() -> str:
-    """A store's new identity."""
-    return str(uuid4())
 
 
 def _version(connection: sqlite3.Connection) -> int:

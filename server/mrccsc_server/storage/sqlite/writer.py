@@ -13,12 +13,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from mrccsc_server.storage.sqlite import connection as connections
 from mrccsc_server.storage.sqlite.delivery import Delivery, Result
+from mrccsc_server.storage.sqlite.statements import SqliteTransaction
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.limits import Limits
 
@@ -33,28 +34,9 @@ ERASE_WAIT_MS = 100
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Transaction:
-    """What a job writes with."""
-
-    connection: sqlite3.Connection
-    grown: set[int] = field(default_factory=set)
-    """Conversations that have new entries."""
-    erased: bool = False
-    """Whether a text was removed that must not stay in the write-ahead log."""
-    _now: int | None = None
-
-    @property
-    def now(self) -> int:
-        """The database's clock, read once a transaction."""
-        if self._now is None:
-            self._now = connections.now(self.connection)
-        return self._now
-
-
 @dataclass(frozen=True, slots=True)
 class _Job:
-    work: Callable[[Transaction], Any]
+    work: Callable[[SqliteTransaction], Any]
     future: asyncio.Future[Any]
     weight: int
 
@@ -85,7 +67,7 @@ class Writer:
         """Begin to work."""
         self._thread.start()
 
-    def submit(self, work: Callable[[Transaction], T], future: asyncio.Future[T], weight: int = 1) -> None:
+    def submit(self, work: Callable[[SqliteTransaction], T], future: asyncio.Future[T], weight: int = 1) -> None:
         """Queue a job. ``weight`` is the number of rows it stands for. Raises :class:`Refusal` ``overloaded``."""
         with self._wake:
             if self._closing:
@@ -137,7 +119,7 @@ class Writer:
         try:
             connection = self._connected()
             connection.execute("BEGIN IMMEDIATE")
-            transaction = Transaction(connection)
+            transaction = SqliteTransaction(connection)
             results = [self._attempt(job, transaction) for job in batch]
             connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - whatever happens, every caller gets an answer
@@ -153,7 +135,7 @@ class Writer:
             self._on_commit(transaction.grown)
         self._delivery.deliver(results)
 
-    def _attempt(self, job: _Job, transaction: Transaction) -> Result:
+    def _attempt(self, job: _Job, transaction: SqliteTransaction) -> Result:
         connection = transaction.connection
         connection.execute("SAVEPOINT job")
         try:

@@ -10,7 +10,7 @@ import pytest
 from mrccsc_server.domain.operations import Send
 from mrccsc_server.domain.state import Stored
 from mrccsc_server.domain.tokens import tokenize
-from mrccsc_server.storage.sqlite import search
+from mrccsc_server.storage import search
 from tests.server.storage.scene import ROOM, Opener, Scene, send
 
 MESSAGES = 100_000

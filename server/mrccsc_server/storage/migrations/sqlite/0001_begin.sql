@@ -42,14 +42,13 @@ CREATE TABLE contact (
 ) STRICT, WITHOUT ROWID;
 
 -- A direct conversation is of the users low < high; both are NULL in a group.
--- messages: how many were ever said. indexed: the seq up to which search knows the log.
+-- messages: how many were ever said.
 CREATE TABLE conversation (
     conv INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     kind TEXT NOT NULL,
     head INTEGER NOT NULL,
     at INTEGER NOT NULL,
     messages INTEGER NOT NULL DEFAULT 0,
-    indexed INTEGER NOT NULL DEFAULT 0,
     members INTEGER NOT NULL,
     title TEXT NOT NULL,
     title_folded TEXT NOT NULL,
@@ -134,7 +133,13 @@ CREATE TABLE mention (
     PRIMARY KEY (user, conv, seq)
 ) STRICT, WITHOUT ROWID;
 
--- Search: which conversations have which token, newest first by (at, seq); and each message's tokens, to take them
+-- Search: up to which seq it knows the log of a conversation. Not in conversation: there it would be locked with it.
+CREATE TABLE search_mark (
+    conv INTEGER NOT NULL PRIMARY KEY REFERENCES conversation (conv),
+    indexed INTEGER NOT NULL
+) STRICT;
+
+-- Which conversations have which token, newest first by (at, seq); and each message's tokens, to take them
 -- back. Tokens are the 64-bit numbers of domain/tokens.py.
 CREATE TABLE search_token (
     token INTEGER NOT NULL,

@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 
+from mrccsc_server.domain.fitting import size
 from mrccsc_server.domain.operations import Delete, Edit, Operation, React, Send
 from mrccsc_server.domain.permissions import first_readable
 from mrccsc_server.domain.planning import Outcome, Plan, needs
 from mrccsc_server.domain.state import Known
 from mrccsc_server.ports import Page, Snapshot
-from mrccsc_server.storage import rows
-from mrccsc_server.storage.sqlite import catchup, changes, views
-from mrccsc_server.storage.sqlite.connection import is_environment, now
-from mrccsc_server.storage.sqlite.database import Database
-from mrccsc_server.storage.sqlite.entries import read_span
-from mrccsc_server.storage.sqlite.facts import known_entry, load_facts
-from mrccsc_server.storage.sqlite.writer import Transaction
+from mrccsc_server.storage import catchup, changes, rows, views
+from mrccsc_server.storage.catchup import Beginning
+from mrccsc_server.storage.database import Database, Reader, Transaction, Unstorable
+from mrccsc_server.storage.entries import read_span
+from mrccsc_server.storage.facts import load_facts, query_of_cids
+from mrccsc_server.storage.gathering import Gathering
 from mrccsc_shared.entry import Entry
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.limits import Limits
 
+_BEGINNINGS = 16
+"""Snapshots that are read together."""
+
+_CIDS = 256
+"""Cids that are looked up together."""
+
 _logger = logging.getLogger(__name__)
 
 
-class SqliteLog:
-    """:class:`mrccsc_server.ports.Log` on SQLite."""
+class StoredLog:
+    """:class:`mrccsc_server.ports.Log` on a database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._beginnings = Gathering(self._snapshots, most=_BEGINNINGS)
+        self._cids = Gathering(self._known, most=_CIDS)
 
     @property
     def epoch(self) -> str:
@@ -48,12 +54,12 @@ class SqliteLog:
             return []
         limits = self._database.limits
         return await self._database.write(
-            lambda transaction: _append(transaction, operations, limits), weight=len(operations)
+            lambda transaction: _append(transaction, operations, limits), weight=len(operations), repeatable=True
         )
 
     async def known(self, conv: int, by: int, cid: str) -> Known | None:
         """See the port."""
-        return await self._database.read(lambda connection: known_entry(connection, conv, by, cid))
+        return await self._cids.ask((conv, by, cid))
 
     async def page(
         self,
@@ -68,8 +74,8 @@ class SqliteLog:
     ) -> Page:
         """See the port."""
 
-        def work(connection: sqlite3.Connection) -> Page:
-            conversation, member = views.membership(connection, conv, asker)
+        async def work(reader: Reader) -> Page:
+            conversation, member = await views.membership(reader, conv, asker)
             start, head = first_readable(conversation, member), conversation.head
             # A log has no holes, so that a page is a range of seqs.
             if around is not None:
@@ -82,78 +88,72 @@ class SqliteLog:
             else:
                 centre = high = head if before is None else min(head, before - 1)
                 low = max(start, high - limit + 1)
-            entries = _fit(read_span(connection, conv, low, high), centre, max_bytes)
+            entries = _fit(await read_span(reader, conv, low, high), centre, max_bytes)
             if not entries:
                 return Page([], head, more=False)
             earlier, later = entries[0]["seq"] > start, entries[-1]["seq"] < head
             more = earlier or later if around is not None else later if after is not None else earlier
             return Page(entries, head, more)
 
-        return await self._database.read(work)
+        return await self._database.read(work, consistent=True)
 
     async def snapshot(
         self, user: int, *, epoch: str | None, cursors: Mapping[int, int] | None, max_bytes: int
     ) -> Snapshot:
         """See the port."""
-        own_epoch = self.epoch
-        fits = epoch is None or epoch == own_epoch
-        return await self._database.read(
-            lambda connection: catchup.snapshot(
-                connection, user, own_epoch, (cursors or {}) if fits else None, max_bytes
-            )
-        )
+        fits = epoch is None or epoch == self.epoch
+        return await self._beginnings.ask(Beginning(user, (cursors or {}) if fits else None, max_bytes))
 
     async def heads(self, convs: Collection[int], since: int | None = None) -> dict[int, int]:
         """See the port."""
-        wanted = json.dumps(list(convs))
-        return await self._database.read(
-            lambda connection: dict(
-                connection.execute(
-                    "SELECT conv, head FROM conversation WHERE conv IN (SELECT value FROM json_each(?)) AND at >= ?",
-                    (wanted, -1 if since is None else since),
-                ).fetchall()
-            )
+        least = -1 if since is None else since
+        found = await self._database.read(
+            lambda reader: reader.rows("SELECT conv, head FROM conversation WHERE conv IN ?? AND at >= ?", convs, least)
         )
+        return dict(found)
 
     async def now(self) -> int:
         """See the port."""
-        return await self._database.read(now)
+        return await self._database.read(lambda reader: reader.now())
 
     async def range(self, conv: int, after: int, upto: int) -> list[Entry]:
         """See the port."""
-        return await self._database.read(lambda connection: read_span(connection, conv, after + 1, upto))
+        return await self._database.read(lambda reader: read_span(reader, conv, after + 1, upto), consistent=True)
+
+    async def _snapshots(self, beginnings: Sequence[Beginning]) -> list[Snapshot]:
+        epoch = self.epoch
+        return await self._database.read(lambda reader: catchup.snapshots(reader, epoch, beginnings), consistent=True)
+
+    async def _known(self, cids: Sequence[tuple[int, int, str]]) -> list[Known | None]:
+        (found,) = await self._database.read(lambda reader: reader.gather(query_of_cids(cids)))
+        known = {rows.cid_key(row): rows.known(row) for row in found}
+        return [known.get(cid) for cid in cids]
 
 
-def _append(transaction: Transaction, operations: Sequence[Operation], limits: Limits) -> list[Outcome]:
+async def _append(transaction: Transaction, operations: Sequence[Operation], limits: Limits) -> list[Outcome]:
     """Append a batch; where the database refuses it, its halves, down to the one that is at fault."""
-    connection = transaction.connection
-    connection.execute("SAVEPOINT part")
     try:
-        facts = load_facts(connection, needs(operations), transaction.now)
-        plan = Plan(facts, limits)
-        outcomes = [plan.decide(op) for op in operations]
-        reshaped = {op.conv for op in operations if not isinstance(op, Send | Edit | Delete | React)}
-        changes.store(transaction, plan.changes, reshaped)
-    except (sqlite3.Error, ValueError, OverflowError) as error:
-        if is_environment(error):
-            raise
-        connection.execute("ROLLBACK TO part")
-        connection.execute("RELEASE part")
+        async with transaction.savepoint():
+            facts, bodies = await load_facts(transaction, needs(operations))
+            plan = Plan(facts, limits)
+            outcomes = [plan.decide(op) for op in operations]
+            reshaped = {op.conv for op in operations if not isinstance(op, Send | Edit | Delete | React)}
+            await changes.store(transaction, plan.changes, bodies, reshaped)
+    except Unstorable as error:
         if len(operations) > 1:
             half = len(operations) // 2
             return [
-                *_append(transaction, operations[:half], limits),
-                *_append(transaction, operations[half:], limits),
+                *await _append(transaction, operations[:half], limits),
+                *await _append(transaction, operations[half:], limits),
             ]
-        _logger.warning("the database refused an entry: %s", type(error).__name__)
+        _logger.warning("the database refused an entry: %s", error)
         return [Refusal(ErrorCode.INVALID, "The server cannot store that.")]
-    connection.execute("RELEASE part")
     return outcomes
 
 
 def _fit(entries: list[Entry], centre: int, max_bytes: int) -> list[Entry]:
     """The entries around ``centre`` that fit, without holes; at least that one."""
-    sizes = [rows.size(entry) for entry in entries]
+    sizes = [size(entry) for entry in entries]
     if sum(sizes) <= max_bytes or not entries:
         return entries
     low = high = middle = centre - entries[0]["seq"]

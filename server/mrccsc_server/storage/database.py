@@ -1,0 +1,215 @@
+"""What a store asks of its database: the seam between the stores, which are written once, and the drivers.
+
+Statements are written in the SQL that all databases share. ``?`` stands for a value, ``IN ??`` for a collection of
+integers. The methods are coroutines; on SQLite they run in a thread and never suspend (see ``sqlite/statements``).
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeGuard, TypeVar
+from uuid import uuid4
+
+from mrccsc_shared.limits import Limits
+
+T = TypeVar("T")
+
+Value = int | float | str | bytes | None
+Row = tuple[Any, ...]
+Values = Sequence[Value]
+
+DAY = 86_400_000
+"""Milliseconds."""
+
+UNLIMITED = 2**62
+"""A LIMIT that leaves nothing out."""
+
+
+def is_set(value: Value | Collection[int]) -> TypeGuard[Collection[int]]:
+    """Whether it is what ``??`` stands for."""
+    return isinstance(value, Collection) and not isinstance(value, str | bytes)
+
+
+class Unstorable(Exception):
+    """The database refused the values of a statement, not its work as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A statement that reads.
+
+    With ``keys`` it is read for any of them: each fills the ``condition`` that stands for the ``{}`` in ``sql``, after
+    ``values``. Nothing is promised about the order then, unless ``sql`` ends with one, which holds within a key only.
+    """
+
+    sql: str
+    values: tuple[Value | Collection[int], ...] = ()
+    condition: str = ""
+    keys: Sequence[Values] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a store is told apart by, and its key."""
+
+    epoch: str
+    secret: bytes
+
+    @classmethod
+    def new(cls) -> Identity:
+        """That of a new store."""
+        return cls(new_epoch(), secrets.token_bytes(32))
+
+
+def new_epoch() -> str:
+    """A new identity for a store."""
+    return str(uuid4())
+
+
+class Reader(Protocol):
+    """Reads within one transaction."""
+
+    @property
+    def clock(self) -> Query:
+        """The query for the database's clock: one row with milliseconds."""
+        ...
+
+    async def rows(self, sql: str, *values: Value | Collection[int]) -> list[Row]:
+        """The rows of a query."""
+        ...
+
+    async def row(self, sql: str, *values: Value | Collection[int]) -> Row | None:
+        """The first row, if there is one."""
+        ...
+
+    async def now(self) -> int:
+        """The database's clock."""
+        ...
+
+    async def gather(self, *queries: Query) -> list[list[Row]]:
+        """The rows of several queries, in as few round trips as possible."""
+        ...
+
+    async def each(self, sql: str, keys: Sequence[Values]) -> list[Row]:
+        """The rows of one query for each of some values, in no promised order; a LIMIT holds for each alone."""
+        ...
+
+
+class Transaction(Reader, Protocol):
+    """Reads and writes within one transaction.
+
+    The methods without a result may put the work off until the next statement that has one, or the commit.
+    """
+
+    grown: set[int]
+    """Conversations that have new entries."""
+    erased: bool
+    """Whether a text was removed that must not stay anywhere."""
+
+    async def lock_conversations(self, convs: Collection[int]) -> None:
+        """Lock conversations, in ascending order, until the end. First, where others are locked too."""
+        ...
+
+    async def lock_users(self, users: Collection[int]) -> None:
+        """Lock accounts, in ascending order, until the end."""
+        ...
+
+    async def lock_member(self, conv: int, user: int) -> None:
+        """Lock a membership until the end."""
+        ...
+
+    async def execute(self, sql: str, *values: Value | Collection[int]) -> int:
+        """Run a statement; how many rows it found to change."""
+        ...
+
+    async def create(self, table: str, columns: Sequence[str], values: Values) -> int:
+        """Insert one row; the id that the database gave it."""
+        ...
+
+    async def insert(self, table: str, columns: Sequence[str], rows: Sequence[Values]) -> None:
+        """Insert rows."""
+        ...
+
+    async def put(self, table: str, key: Sequence[str], columns: Sequence[str], rows: Sequence[Values]) -> None:
+        """Insert rows of ``key`` and ``columns``, or set ``columns`` where there is a row of that key."""
+        ...
+
+    async def update(self, table: str, key: Sequence[str], columns: Sequence[str], rows: Sequence[Values]) -> None:
+        """Set ``columns`` of existing rows; each of ``rows`` has the key first."""
+        ...
+
+    async def change(self, sql: str, condition: str, keys: Sequence[Values]) -> None:
+        """Run an UPDATE or DELETE whose ``{}`` is the ``condition``, for any of ``keys``."""
+        ...
+
+    async def add_texts(self, texts: Sequence[str]) -> list[int]:
+        """Store texts in ``body``; their ids."""
+        ...
+
+    async def blank_texts(self, bodies: Collection[int]) -> None:
+        """Overwrite texts in place by as many zero bytes."""
+        ...
+
+    def savepoint(self) -> AbstractAsyncContextManager[None]:
+        """What goes wrong inside by :class:`Unstorable` is undone alone."""
+        ...
+
+
+class Grown:
+    """The conversations with entries that search has not seen, as far as this process knows. For any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._convs: dict[int, None] = {}
+
+    def add(self, convs: Collection[int]) -> None:
+        """Remember conversations; those known already keep their place."""
+        with self._lock:
+            self._convs.update(dict.fromkeys(convs))
+
+    def take(self, count: int) -> list[int]:
+        """Those that wait longest, at most ``count``. They are forgotten."""
+        with self._lock:
+            taken = list(self._convs)[:count] if count < len(self._convs) else list(self._convs)
+            for conv in taken:
+                del self._convs[conv]
+        return taken
+
+
+class Database(Protocol):
+    """One database: bounded queues, a deadline on every call."""
+
+    limits: Limits
+    grown: Grown
+    identity: Identity
+    shared: bool
+    """Whether other nodes write to it too."""
+
+    async def open(self) -> None:
+        """Connect and migrate. Raises :class:`mrccsc_server.ports.StoreError`."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is queued, within ``limits.database_time`` for each kind of work."""
+        ...
+
+    async def read(self, work: Callable[[Reader], Coroutine[Any, Any, T]], *, consistent: bool = False) -> T:
+        """What ``work`` makes of what it reads. Raises :class:`Refusal`, and what ``work`` raises.
+
+        When it is ``consistent`` all its statements see the same moment. It may run more than once.
+        """
+        ...
+
+    async def write(
+        self, work: Callable[[Transaction], Coroutine[Any, Any, T]], *, weight: int = 1, repeatable: bool = False
+    ) -> T:
+        """What ``work`` returned, once that is durably committed; what it raised, after it was undone.
+
+        ``weight`` is the number of rows it stands for. It may run more than once; also where the outcome of a commit is
+        unknown, when it is ``repeatable``.
+        """
+        ...

@@ -1,0 +1,37 @@
+"""Reading entries in their present state."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from mrccsc_server.storage import rows
+from mrccsc_server.storage.database import Query, Reader, Row
+from mrccsc_shared.entry import Entry
+
+_ENTRIES = f"SELECT {rows.ENTRY} FROM entry e LEFT JOIN body b ON b.id = e.body WHERE {{}}"
+_REACTIONS = "SELECT r.conv, r.target, r.emoji, r.user, r.seq FROM reaction r WHERE {} AND r.is_on = 1"
+
+Span = tuple[int, int, int]
+"""A conversation, the first and the last seq of a range."""
+
+
+async def read_spans(reader: Reader, spans: Collection[Span]) -> dict[tuple[int, int], Entry]:
+    """The entries of some ranges by conversation and seq, in that order."""
+    wanted = [span for span in spans if span[1] <= span[2]]
+    if not wanted:
+        return {}
+    entries, reactions = await reader.gather(
+        Query(_ENTRIES, condition="e.conv = ? AND e.seq BETWEEN ? AND ?", keys=wanted),
+        Query(_REACTIONS, condition="r.conv = ? AND r.target BETWEEN ? AND ?", keys=wanted),
+    )
+    grouped = rows.group_reactions(reactions)
+    return {row[:2]: rows.entry(row, grouped.get(row[:2])) for row in sorted(entries, key=_place)}
+
+
+async def read_span(reader: Reader, conv: int, low: int, high: int) -> list[Entry]:
+    """The entries low ≤ seq ≤ high, ascending."""
+    return list((await read_spans(reader, [(conv, low, high)])).values())
+
+
+def _place(row: Row) -> tuple[int, int]:
+    return row[0], row[1]

@@ -1,0 +1,73 @@
+"""Reading what a plan of the log needs, in few round trips."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from mrccsc_server.domain.state import Facts, Needs, ReactionState
+from mrccsc_server.storage import rows
+from mrccsc_server.storage.database import Query, Reader, Transaction
+
+_CONVERSATION = f"SELECT {rows.CONVERSATION} FROM conversation c WHERE {{}}"
+_MEMBER = f"SELECT {rows.MEMBER} FROM member m WHERE {{}}"
+_KNOWN = f"SELECT {rows.KNOWN} FROM entry e WHERE {{}}"
+_MESSAGE = f"SELECT {rows.MESSAGE} FROM entry e LEFT JOIN body b ON b.id = e.body WHERE {{}} AND e.kind = 'message'"
+_REACTIONS = "SELECT r.conv, r.target, r.user, r.emoji, r.is_on, r.seq, r.at FROM reaction r WHERE {}"
+_FRIENDS = "SELECT k.user, k.other FROM contact k WHERE {} AND k.relation = 'friend'"
+_GROUPS = (
+    "SELECT m.user, COUNT(*) FROM member m JOIN conversation c ON c.conv = m.conv"
+    " WHERE m.user IN ?? AND m.state = 'member' AND c.kind = 'group' GROUP BY m.user"
+)
+_NAMES = "SELECT username, user FROM account WHERE {}"
+
+_CID = "e.conv = ? AND e.author = ? AND e.cid = ?"
+_MEMBERSHIP = "m.conv = ? AND m.user = ?"
+
+Bodies = dict[tuple[int, int], int]
+"""The present text in ``body`` of messages, by conversation and seq."""
+
+
+async def load_facts(transaction: Transaction, need: Needs) -> tuple[Facts, Bodies]:
+    """All that ``need`` names, under the locks of its conversations."""
+    await transaction.lock_conversations(need.conversations)
+    await transaction.lock_users(need.groups)
+    (
+        ((now,),), conversations, members, known, messages, reactions, friends, groups, users, names,
+    ) = await transaction.gather(
+        transaction.clock,
+        Query(_CONVERSATION, condition="c.conv = ?", keys=[(conv,) for conv in need.conversations]),
+        Query(_MEMBER, condition=_MEMBERSHIP, keys=list(need.members)),
+        query_of_cids(need.cids),
+        Query(_MESSAGE, condition="e.conv = ? AND e.seq = ?", keys=list(need.messages)),
+        Query(_REACTIONS, condition="r.conv = ? AND r.target = ?", keys=list(need.reactions)),
+        Query(_FRIENDS, condition="k.user = ? AND k.other = ?", keys=list(need.friends)),
+        Query(_GROUPS, (need.groups,)),
+        Query("SELECT user FROM account WHERE user IN ??", (need.users,)),
+        Query(_NAMES, condition="username = ?", keys=[(name,) for name in {name for _, name in need.names}]),
+    )  # fmt: skip
+    facts = Facts(now)
+    facts.conversations = {row[0]: rows.conversation_state(row) for row in conversations}
+    facts.known = {rows.cid_key(row): rows.known(row) for row in known}
+    facts.messages = {row[:2]: rows.message_state(row) for row in messages}
+    for conv, target, user, emoji, on, seq, at in reactions:
+        facts.reactions[conv, target, user, emoji] = ReactionState(bool(on), seq, at)
+    facts.friends = {(user, other) for user, other in friends}
+    facts.groups = dict.fromkeys(need.groups, 0) | dict(groups)
+    facts.users = {user for (user,) in users}
+    facts.names = dict(names)
+    mentioned = {(conv, facts.names[name]) for conv, name in need.names if name in facts.names} - need.members
+    if mentioned:
+        (more,) = await transaction.gather(Query(_MEMBER, condition=_MEMBERSHIP, keys=list(mentioned)))
+        members = [*members, *more]
+    facts.members = {row[:2]: rows.membership(row) for row in members}
+    return facts, {row[:2]: row[-1] for row in messages if row[-1] is not None}
+
+
+def query_of_cids(cids: Collection[tuple[int, int, str]]) -> Query:
+    """What is stored under cids of senders in conversations."""
+    return Query(_KNOWN, condition=_CID, keys=[(conv, by, rows.pack_cid(cid)) for conv, by, cid in cids])
+
+
+async def count_groups(reader: Reader, users: Collection[int]) -> dict[int, int]:
+    """Of how many groups users are members; who is in none is not in it."""
+    return dict(await reader.rows(_GROUPS, users))

@@ -1,0 +1,207 @@
+"""Keeping the inverted table of own tokens, behind the log by a moment.
+
+``search_mark.indexed`` says up to which seq a log is in the table; what lies above is worked off in one transaction
+with that mark, so that it resumes by itself after a crash, and several nodes may do it: the one that finds another mark
+than it began with leaves that conversation alone.
+
+A message's author is one more token. So a search by author is like one for a rare word, and any combination of
+tokens is found from the rarest one on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from mrccsc_server.domain import tokens
+from mrccsc_server.storage.database import Database, Query, Reader, Row, Transaction, Values
+
+_CONVERSATIONS_A_TIME = 64
+
+SWEEP_EVERY = 2.0
+"""Seconds between two looks at a part of all conversations, for what nodes that died have left behind."""
+
+_SWEPT = 2_000
+"""Conversations of such a part."""
+
+number = lru_cache(maxsize=65_536)(tokens.number)
+"""A token's number, remembered."""
+
+_MESSAGES = (
+    "SELECT e.conv, e.seq, e.at, e.author, b.text FROM entry e LEFT JOIN body b ON b.id = e.body"
+    " WHERE {} AND e.kind = 'message'"
+)
+_PLACE = "conv = ? AND seq = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """A message as it is to be in the index. ``tokens`` is empty for one that was deleted."""
+
+    conv: int
+    seq: int
+    at: int
+    tokens: frozenset[int]
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one conversation's log has above ``after``, up to ``upto`` of ``head``."""
+
+    conv: int
+    after: int
+    upto: int
+    head: int
+    documents: list[_Document]
+
+
+class Indexer:
+    """See :meth:`mrccsc_server.ports.SearchIndex.index`."""
+
+    def __init__(self, database: Database, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._monotonic = monotonic
+        self._swept_upto = 0
+        self._sweep_at: float | None = monotonic()
+        self._turn = asyncio.Lock()
+
+    async def index(self, max_entries: int) -> int:
+        """See the port."""
+        async with self._turn:
+            await self._sweep()
+            convs = sorted(self._database.grown.take(_CONVERSATIONS_A_TIME))
+            if not convs:
+                return 0
+            unfinished = set(convs)
+            try:
+                # Texts are cut into tokens outside of the transaction that writes.
+                batches = await self._database.read(lambda reader: _read(reader, convs, max_entries), consistent=True)
+                if batches:
+                    await self._database.write(lambda transaction: _write(transaction, batches), repeatable=True)
+                unfinished.difference_update(batch.conv for batch in batches if batch.upto == batch.head)
+                return sum(batch.upto - batch.after for batch in batches)
+            finally:
+                self._database.grown.add(unfinished)
+
+    async def _sweep(self) -> None:
+        """Look at all conversations after a start; where there are other nodes, at a part of them again and again."""
+        if self._sweep_at is None or self._monotonic() < self._sweep_at:
+            return
+        start = self._swept_upto
+        found = await self._database.read(lambda reader: _behind(reader, start, _SWEPT))
+        self._database.grown.add([conv for conv, behind in found if behind])
+        if len(found) == _SWEPT:
+            self._swept_upto = found[-1][0]
+        else:
+            self._swept_upto = 0
+            self._sweep_at = self._monotonic() + SWEEP_EVERY if self._database.shared else None
+
+
+def author(user: int) -> int:
+    """The token of an author. No text has it: tokens of texts have no control characters."""
+    return number(f"\0by:{user}")
+
+
+async def _behind(reader: Reader, after: int, limit: int) -> list[Row]:
+    return await reader.rows(
+        "SELECT c.conv, s.indexed < c.head FROM conversation c JOIN search_mark s ON s.conv = c.conv"
+        " WHERE c.conv > ? ORDER BY c.conv LIMIT ?",
+        after,
+        limit,
+    )
+
+
+async def _read(reader: Reader, convs: Sequence[int], max_entries: int) -> list[_Batch]:
+    batches: dict[int, _Batch] = {}
+    marks = await reader.rows(
+        "SELECT c.conv, s.indexed, c.head FROM conversation c JOIN search_mark s ON s.conv = c.conv WHERE c.conv IN ??",
+        convs,
+    )
+    for conv, after, head in sorted(marks):
+        if max_entries <= 0:
+            break
+        upto = min(head, after + max_entries)
+        max_entries -= upto - after
+        batches[conv] = _Batch(conv, after, upto, head, [])
+    spans = [(batch.conv, batch.after + 1, batch.upto) for batch in batches.values() if batch.upto > batch.after]
+    for document in await _documents(reader, spans):
+        batches[document.conv].documents.append(document)
+    return list(batches.values())
+
+
+async def _documents(reader: Reader, spans: Sequence[Values]) -> list[_Document]:
+    """All messages that the entries of these spans made or changed, each as it is now."""
+    if not spans:
+        return []
+    span = "e.conv = ? AND e.seq BETWEEN ? AND ?"
+    made, changes = await reader.gather(
+        Query(_MESSAGES, condition=span, keys=spans),
+        Query("SELECT e.conv, e.target FROM entry e WHERE {} AND e.kind IN ('edit', 'delete')", (), span, spans),
+    )
+    found = {row[:2]: row for row in made}
+    targets = {(conv, target) for conv, target in changes if (conv, target) not in found}
+    if targets:
+        (changed,) = await reader.gather(Query(_MESSAGES, condition="e.conv = ? AND e.seq = ?", keys=list(targets)))
+        found |= {row[:2]: row for row in changed}
+    return [_document(row) for row in found.values()]
+
+
+def _document(row: Row) -> _Document:
+    conv, seq, at, by, text = row
+    found = frozenset() if text is None else frozenset((author(by), *map(number, tokens.tokenize(text))))
+    return _Document(conv, seq, at, found)
+
+
+async def _write(transaction: Transaction, batches: Sequence[_Batch]) -> None:
+    removed: list[tuple[int, int, int, int]] = []
+    added: list[tuple[int, int, int, int]] = []
+    docs: list[Values] = []
+    gone: list[Values] = []
+    moved = [batch for batch in batches if batch.upto > batch.after and await _move(transaction, batch)]
+    documents = [document for batch in moved for document in batch.documents]
+    stored = await _stored(transaction, documents)
+    for document in documents:
+        conv, seq, at = document.conv, document.seq, document.at
+        before = stored.get((conv, seq), frozenset())
+        removed.extend((token, conv, at, seq) for token in before - document.tokens)
+        added.extend((token, conv, at, seq) for token in document.tokens - before)
+        if document.tokens:
+            docs.append((conv, seq, _pack(document.tokens)))
+        elif before:
+            gone.append((conv, seq))
+    await transaction.put("search_doc", ("conv", "seq"), ("tokens",), docs)
+    await transaction.change("DELETE FROM search_doc WHERE {}", _PLACE, gone)
+    # In the order of the table: neighbours share pages.
+    await transaction.change(
+        "DELETE FROM search_token WHERE {}", "token = ? AND conv = ? AND at = ? AND seq = ?", sorted(removed)
+    )
+    await transaction.insert("search_token", ("token", "conv", "at", "seq"), sorted(added))
+    transaction.erased = transaction.erased or bool(removed)
+
+
+async def _move(transaction: Transaction, batch: _Batch) -> bool:
+    """Move a conversation's mark; false when another node was faster."""
+    moved = await transaction.execute(
+        "UPDATE search_mark SET indexed = ? WHERE conv = ? AND indexed = ?", batch.upto, batch.conv, batch.after
+    )
+    return moved == 1
+
+
+async def _stored(reader: Reader, documents: Sequence[_Document]) -> Mapping[tuple[int, int], frozenset[int]]:
+    if not documents:
+        return {}
+    places = [(document.conv, document.seq) for document in documents]
+    (found,) = await reader.gather(Query("SELECT conv, seq, tokens FROM search_doc WHERE {}", (), _PLACE, places))
+    return {(conv, seq): _unpack(packed) for conv, seq, packed in found}
+
+
+def _pack(numbers: frozenset[int]) -> bytes:
+    return struct.pack(f"<{len(numbers)}q", *sorted(numbers))
+
+
+def _unpack(packed: bytes) -> frozenset[int]:
+    return frozenset(struct.unpack(f"<{len(packed) // 8}q", packed))

@@ -1,0 +1,159 @@
+"""What the stores write their work in, on one SQLite connection.
+
+The coroutines never suspend, so that a thread without an event loop runs them: see :func:`run`. In this process a
+look-up by key costs microseconds, so that many small statements, compiled once, are faster than few large ones.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from mrccsc_server.storage.database import Query, Row, Unstorable, Value, Values, is_set
+from mrccsc_server.storage.sqlite.connection import NOW, is_environment
+
+T = TypeVar("T")
+
+_SET = "(SELECT value FROM json_each(?))"
+_BLANK = "UPDATE body SET text = CAST(zeroblob(length(CAST(text AS BLOB))) AS TEXT) WHERE id = ?"
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine that never suspends returns or raises."""
+    try:
+        work.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    work.close()
+    raise AssertionError("the work has waited for something else than the database")
+
+
+class SqliteReader:
+    """:class:`mrccsc_server.storage.database.Reader` on a connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    @property
+    def clock(self) -> Query:
+        """See the protocol."""
+        return Query(NOW)
+
+    async def rows(self, sql: str, *values: Value | Collection[int]) -> list[Row]:
+        """See the protocol."""
+        return self._execute(sql, values).fetchall()
+
+    async def row(self, sql: str, *values: Value | Collection[int]) -> Row | None:
+        """See the protocol."""
+        row: Row | None = self._execute(sql, values).fetchone()
+        return row
+
+    async def now(self) -> int:
+        """See the protocol."""
+        return int(self.connection.execute(NOW).fetchone()[0])
+
+    async def gather(self, *queries: Query) -> list[list[Row]]:
+        """See the protocol."""
+        return [self._read(query) for query in queries]
+
+    async def each(self, sql: str, keys: Sequence[Values]) -> list[Row]:
+        """See the protocol."""
+        return self._read(Query(sql, keys=keys))
+
+    def _read(self, query: Query) -> list[Row]:
+        if query.keys is None:
+            return self._execute(query.sql, query.values).fetchall()
+        sql = query.sql.replace("{}", query.condition)
+        found: list[Row] = []
+        for key in query.keys:
+            found += self._execute(sql, (*query.values, *key)).fetchall()
+        return found
+
+    def _execute(self, sql: str, values: Sequence[Value | Collection[int]]) -> sqlite3.Cursor:
+        if "??" in sql:
+            sql = sql.replace("??", _SET)
+            values = [json.dumps(list(value)) if is_set(value) else value for value in values]
+        return self.connection.execute(sql, values)
+
+
+class SqliteTransaction(SqliteReader):
+    """:class:`mrccsc_server.storage.database.Transaction` on a connection that holds SQLite's one write lock."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self.grown: set[int] = set()
+        self.erased = False
+
+    async def lock_conversations(self, convs: Collection[int]) -> None:
+        """See the protocol. All is locked."""
+
+    async def lock_users(self, users: Collection[int]) -> None:
+        """See the protocol. All is locked."""
+
+    async def lock_member(self, conv: int, user: int) -> None:
+        """See the protocol. All is locked."""
+
+    async def execute(self, sql: str, *values: Value | Collection[int]) -> int:
+        """See the protocol."""
+        return self._execute(sql, values).rowcount
+
+    async def create(self, table: str, columns: Sequence[str], values: Values) -> int:
+        """See the protocol."""
+        ident = self.connection.execute(_insert(table, columns), values).lastrowid
+        assert ident is not None
+        return ident
+
+    async def insert(self, table: str, columns: Sequence[str], rows: Sequence[Values]) -> None:
+        """See the protocol."""
+        self.connection.executemany(_insert(table, columns), rows)
+
+    async def put(self, table: str, key: Sequence[str], columns: Sequence[str], rows: Sequence[Values]) -> None:
+        """See the protocol."""
+        changes = ", ".join(f"{column} = excluded.{column}" for column in columns)
+        sql = f"{_insert(table, [*key, *columns])} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}"
+        self.connection.executemany(sql, rows)
+
+    async def update(self, table: str, key: Sequence[str], columns: Sequence[str], rows: Sequence[Values]) -> None:
+        """See the protocol."""
+        changes = ", ".join(f"{column} = ?" for column in columns)
+        condition = " AND ".join(f"{column} = ?" for column in key)
+        sql = f"UPDATE {table} SET {changes} WHERE {condition}"
+        at = len(key)
+        self.connection.executemany(sql, [(*row[at:], *row[:at]) for row in rows])
+
+    async def change(self, sql: str, condition: str, keys: Sequence[Values]) -> None:
+        """See the protocol."""
+        self.connection.executemany(sql.replace("{}", condition), keys)
+
+    async def add_texts(self, texts: Sequence[str]) -> list[int]:
+        """See the protocol."""
+        last = (await self.row("SELECT MAX(id) FROM body") or (None,))[0]
+        bodies = list(range((last or 0) + 1, (last or 0) + 1 + len(texts)))
+        self.connection.executemany("INSERT INTO body (id, text) VALUES (?, ?)", zip(bodies, texts, strict=True))
+        return bodies
+
+    async def blank_texts(self, bodies: Collection[int]) -> None:
+        """See the protocol."""
+        self.connection.executemany(_BLANK, [(body,) for body in bodies])
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """See the protocol."""
+        self.connection.execute("SAVEPOINT part")
+        try:
+            yield
+        except (sqlite3.Error, ValueError, OverflowError) as error:
+            if is_environment(error):
+                raise
+            self.connection.execute("ROLLBACK TO part")
+            self.connection.execute("RELEASE part")
+            raise Unstorable(type(error).__name__) from error
+        self.connection.execute("RELEASE part")
+
+
+def _insert(table: str, columns: Sequence[str]) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
