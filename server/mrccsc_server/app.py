@@ -13,7 +13,7 @@ from typing import Any
 from mrccsc_server import endpoint
 from mrccsc_server.availability import Availability
 from mrccsc_server.clock import SystemClock
-from mrccsc_server.cluster.memory import MemoryCluster
+from mrccsc_server.cluster import ClusterError, make_cluster
 from mrccsc_server.config import Settings, StartError
 from mrccsc_server.handlers import MessageDispatcher
 from mrccsc_server.net import listener
@@ -99,8 +99,8 @@ class App:
             if status := endpoint.serve_status(self._settings, status_app(self._metrics, self._health)):
                 stack.callback(status.close)
             self._spawn(stack, self._pulse())
-            store = await self._open_store(stack)
             cluster = self._join(endpoint.join(host, port))
+            store = await self._open_store(stack)
             registry = await self._build(stack, store, cluster)
             availability = Availability(
                 registry=registry,
@@ -159,7 +159,10 @@ class App:
     def _join(self, address: str) -> Cluster:
         now = self._clock.now()
         me = NodeInfo(secrets.token_hex(16), self._settings.node, address, __version__, now)
-        cluster = MemoryCluster(me, self._clock)
+        try:
+            cluster = make_cluster(self._settings.bus_url, me, self._limits, self._clock)
+        except ClusterError as error:
+            raise StartError(str(error)) from None
         nodes = cluster.nodes
         self._metrics.count("bus", "What happened on the bus.", "event", cluster.counters)
         self._metrics.watch("bus_degraded", "1 while hints do not travel.", lambda: not cluster.bus.connected)

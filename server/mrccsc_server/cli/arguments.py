@@ -91,6 +91,9 @@ def _build() -> _Parser:
         ("invite", "make invite codes and print them"),
         ("passwd", "set a user's password, asked for or read from standard input"),
         ("users", "list the accounts"),
+        ("nodes", "list the live nodes of the cluster"),
+        ("drain", "have a node send its clients to the others and end"),
+        ("rebalance", "have full nodes send their excess of clients to the others"),
         ("new-epoch", "after restoring a backup: void all cursors, so that no client trusts what is gone"),
     ):
         command = commands.add_parser(
@@ -101,6 +104,10 @@ def _build() -> _Parser:
             command.add_argument("--count", type=_count, default=1, metavar="N", help="how many (1)")
         if name == "passwd":
             command.add_argument("username", metavar="USER")
+        if name == "nodes":
+            command.add_argument("--json", action="store_true", default=False, help="for scripts: a JSON array")
+        if name == "drain":
+            command.add_argument("name", metavar="NODE", help="its name or address")
     return parser
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from mrccsc_server.cli import arguments, operator
+from mrccsc_server.cli import arguments, nodes, operator
 from mrccsc_server.cli.serve import serve
 from mrccsc_server.cli.workers import supervise
 from mrccsc_server.config import StartError, load
@@ -28,6 +28,12 @@ def run(argv: list[str]) -> int:
                 operator.users(settings)
             case "new-epoch":
                 operator.new_epoch(settings)
+            case "nodes":
+                nodes.show(settings, as_json=flags["json"])
+            case "drain":
+                nodes.drain(settings, flags["name"])
+            case "rebalance":
+                nodes.rebalance(settings)
             case _:
                 return serve(settings) if settings.workers == 1 else supervise(settings)
     except StartError as error:

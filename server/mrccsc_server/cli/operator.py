@@ -6,10 +6,11 @@ import asyncio
 import getpass
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
+from mrccsc_server.cli import nodes
 from mrccsc_server.cli.folder import DataFolder
 from mrccsc_server.config import Settings, StartError
 from mrccsc_server.ports import Store, StoreError
@@ -72,20 +73,32 @@ def users(settings: Settings) -> None:
 
 
 def new_epoch(settings: Settings) -> None:
-    """Void all cursors. Refused while a server runs on the data folder."""
+    """Void all cursors. Refused while a server runs on the data folder, or a node is on the bus."""
 
     async def work() -> str:
         async with _store(settings) as store:
             return await store.new_epoch()
 
-    with DataFolder(settings.data_dir).locked():
+    with _nobody_serving(settings):
         epoch = _run(work())
     print(f"The new epoch is {epoch}; every client will load its conversations anew.")
 
 
+@contextmanager
+def _nobody_serving(settings: Settings) -> Iterator[None]:
+    if settings.embedded:
+        with DataFolder(settings.data_dir).locked():
+            yield
+        return
+    if not settings.alone and (names := ", ".join(node.name for node in nodes.live(settings))):
+        raise StartError(f"Stop all nodes first; these still run: {names}.")
+    yield
+
+
 @asynccontextmanager
 async def _store(settings: Settings) -> AsyncIterator[Store]:
-    DataFolder(settings.data_dir).make()
+    if settings.embedded:
+        DataFolder(settings.data_dir).make()
     store = make_store(settings.database_url, settings.limits)
     await store.open()
     try:
