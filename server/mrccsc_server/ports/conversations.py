@@ -33,8 +33,12 @@ class Conversations(Protocol):
         """The ids of all conversations that the user is a member of."""
         ...
 
-    async def memberships(self, users: Collection[int]) -> dict[int, set[int]]:
-        """The conversations that each of the users is a member of, in one query. Every user has a set."""
+    async def memberships(self, users: Collection[int], since: int | None = None) -> dict[int, set[int]]:
+        """The conversations that each of the users is a member of, in one query. Every user has a set.
+
+        With ``since`` only those whose newest entry has ``at`` ≥ ``since``, as in :meth:`Log.heads`: who has become a
+        member since then is among them.
+        """
         ...
 
     async def views(self, conv: int, users: Collection[int]) -> dict[int, Conversation]:

@@ -14,6 +14,8 @@ from mrccsc_server.ports.search import SearchIndex
 class Store(Protocol):
     """One database: all stores on it."""
 
+    committers: int
+    """Commits that are worth having in flight at once, of different conversations: one where there is one writer."""
     accounts: Accounts
     sessions: Sessions
     contacts: Contacts

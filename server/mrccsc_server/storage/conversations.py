@@ -41,9 +41,9 @@ class StoredConversations:
         """See the port."""
         return await self._ids.ask(user)
 
-    async def memberships(self, users: Collection[int]) -> dict[int, set[int]]:
+    async def memberships(self, users: Collection[int], since: int | None = None) -> dict[int, set[int]]:
         """See the port."""
-        return await self._database.read(lambda reader: views.memberships(reader, users))
+        return await self._database.read(lambda reader: views.memberships(reader, users, since))
 
     async def views(self, conv: int, users: Collection[int]) -> dict[int, Conversation]:
         """See the port."""

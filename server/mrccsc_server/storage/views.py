@@ -86,12 +86,19 @@ async def membership(reader: Reader, conv: int, user: int) -> tuple[Conversation
     )
 
 
-async def memberships(reader: Reader, users: Collection[int]) -> dict[int, set[int]]:
-    """The conversations of some users."""
+async def memberships(reader: Reader, users: Collection[int], since: int | None = None) -> dict[int, set[int]]:
+    """The conversations of some users, with ``since`` only those that were touched then or later."""
     found: dict[int, set[int]] = {user: set() for user in users}
-    for user, conv in await reader.rows(
-        "SELECT user, conv FROM member WHERE user IN ?? AND state = 'member'", list(found)
-    ):
+    if since is None:
+        members = await reader.rows("SELECT user, conv FROM member WHERE user IN ?? AND state = 'member'", list(found))
+    else:
+        members = await reader.rows(
+            "SELECT m.user, m.conv FROM member m JOIN conversation c ON c.conv = m.conv"
+            " WHERE m.user IN ?? AND m.state = 'member' AND c.at >= ?",
+            list(found),
+            since,
+        )
+    for user, conv in members:
         found[user].add(conv)
     return found
 

@@ -163,6 +163,9 @@ async def test_memberships_of_several_are_those_of_each(scene: Scene) -> None:
     left = await scene.group(ann, bob)
     await scene.done(leave(left, bob))
     direct = await scene.direct(ann, bob)
+    now = await scene.store.log.now()
+    assert await scene.store.conversations.memberships([ann, 999], now + 3_600_000) == {ann: set(), 999: set()}
+    assert (await scene.store.conversations.memberships([ann], now - 3_600_000))[ann] != set()
     assert await scene.store.conversations.memberships([ann, bob, cid, 999]) == {
         ann: {first, second, left, direct},
         bob: {first, direct},
