@@ -34,8 +34,15 @@ def free_port() -> int:
     """
     while True:
         port = random.randrange(*PORTS)
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+        if is_free(port):
             return port
+
+
+def is_free(port: int) -> bool:
+    """Whether a program could listen there now."""
+    with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+        return True
+    return False
 
 
 def accepts(port: int, host: str = "127.0.0.1") -> bool:
