@@ -20,5 +20,5 @@ class Cluster(Protocol):
     throttles: Throttles
     counters: Counter[str]
     """What happened since the start: hints_sent, hints_received, hints_dropped, bundles_sent, bundles_received,
-    malformed, gaps, reconnects. For metrics; what never happened may be absent.
+    malformed, gaps, connects. For metrics; what never happened may be absent.
     """

@@ -1,0 +1,184 @@
+"""The bus: hints in one call a batch, to those who follow; and what this node follows."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterable
+
+from mrccsc_server.cluster.redis.hints import Beat, Bye, Gap, Malformed, pack, unpack
+from mrccsc_server.cluster.redis.interest import Interest
+from mrccsc_server.cluster.redis.link import Link, encoded
+from mrccsc_server.cluster.redis.lua import ROUTE
+from mrccsc_server.cluster.redis.nodes import RedisNodes
+from mrccsc_server.cluster.redis.outgoing import Outgoing
+from mrccsc_server.cluster.redis.wire import WireError
+from mrccsc_server.ports import Command, Hearer, Hint
+from mrccsc_shared.limits import Limits
+
+log = logging.getLogger(__name__)
+
+TRIES = 3
+"""How often a call with hints is tried; the number that it carries keeps it from being carried out twice."""
+
+QUIET = 1.5
+"""Beats without hearing oneself after which hints are not trusted to travel."""
+
+
+class RedisBus:
+    """:class:`mrccsc_server.ports.Bus`."""
+
+    def __init__(
+        self, link: Link, nodes: RedisNodes, head: tuple[bytes, bytes], *, limits: Limits, counters: Counter[str]
+    ) -> None:
+        self._link = link
+        self._nodes = nodes
+        self._head = head
+        self._limits = limits
+        self._counters = counters
+        self._hearer: Hearer | None = None
+        self._outgoing = Outgoing(limits.bus_queue, counters)
+        self._work = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._number = 0
+        self._pump: asyncio.Task[None] | None = None
+        self._interest = Interest(link, head)
+        self.opening: Callable[[], Awaitable[None]] | None = None
+        self.closing: Callable[[], Awaitable[None]] | None = None
+
+    # -- the port --------------------------------------------------------------------------------------------------
+
+    @property
+    def connected(self) -> bool:
+        """See the port."""
+        return self._link.up and self._nodes.quiet < QUIET * self._limits.beat_time
+
+    def publish(self, hints: Iterable[Hint]) -> None:
+        """See the port."""
+        for hint in hints:
+            try:
+                parcel = pack(hint)
+            except (ValueError, TypeError, KeyError):
+                log.exception("A hint could not be encoded")
+                self._outgoing.drop()
+                continue
+            if parcel is not None:
+                self._outgoing.put(parcel)
+        if self._outgoing:
+            self._idle.clear()
+            self._work.set()
+
+    async def follow(self, users: Collection[int], conversations: Collection[int]) -> None:
+        """See the port."""
+        await self._interest.add(_keys(users, conversations))
+
+    def unfollow(self, users: Collection[int], conversations: Collection[int]) -> None:
+        """See the port."""
+        self._interest.remove(_keys(users, conversations))
+
+    def listen(self, hearer: Hearer) -> None:
+        """See the port."""
+        self._hearer = hearer
+
+    async def open(self) -> None:
+        """See the port."""
+        self._pump = asyncio.create_task(self._send_on())
+        if self.opening is not None:
+            await self.opening()
+
+    async def close(self) -> None:
+        """See the port."""
+        if self._link.up:
+            try:
+                async with asyncio.timeout(self._limits.bus_time):
+                    await self._idle.wait()
+                    await self._interest.clear()
+            except TimeoutError:
+                log.warning("Not all hints could be sent before the end.")
+        if self.closing is not None:
+            await self.closing()
+        self._hearer = None
+        if self._pump is not None:
+            self._pump.cancel()
+            await asyncio.gather(self._pump, return_exceptions=True)
+
+    # -- hearing ---------------------------------------------------------------------------------------------------
+
+    def hear(self, bundle: bytes) -> None:
+        """Take what came over the node's channel."""
+        self._counters["bundles_received"] += 1
+        for line in bundle.split(b"\n"):
+            try:
+                word = unpack(line)
+            except Malformed:
+                self._counters["malformed"] += 1
+                continue
+            match word:
+                case None:
+                    self._counters["unknown"] += 1
+                case Beat() | Bye() | Command():
+                    self._nodes.hear(word)
+                case Gap():
+                    self.gap()
+                case _:
+                    self._counters["hints_received"] += 1
+                    if self._hearer is not None:
+                        self._hearer.hear(word)
+
+    def gap(self) -> None:
+        """Say that hints may have been lost."""
+        self._counters["gaps"] += 1
+        if self._hearer is not None:
+            self._hearer.gap()
+
+    # -- what is followed ------------------------------------------------------------------------------------------
+
+    @property
+    def interest(self) -> Interest:
+        """What this node follows."""
+        return self._interest
+
+    # -- sending ---------------------------------------------------------------------------------------------------
+
+    async def _send_on(self) -> None:
+        while True:
+            if not self._outgoing:
+                self._idle.set()
+                self._work.clear()
+                await self._work.wait()
+            await self._link.wait_up()
+            taken = self._outgoing.take()
+            args = [part for parcel in taken for part in (parcel.keys, parcel.line)]
+            self._number += 1
+            if await self._send(args):
+                self._counters["hints_sent"] += len(taken)
+            else:
+                self._outgoing.drop(len(taken))
+            await self._confess()
+
+    async def _send(self, args: list[bytes]) -> bool:
+        for _ in range(TRIES):
+            await self._link.wait_up()
+            try:
+                sent = await self._link.call(ROUTE, *self._head, *encoded(self._number), *args)
+            except WireError:
+                # The link begins anew; give it the turn of the loop that it needs to notice.
+                await asyncio.sleep(0)
+                continue
+            self._counters["bundles_sent"] += sent if isinstance(sent, int) else 0
+            return True
+        return False
+
+    async def _confess(self) -> None:
+        if self._outgoing.dropped:
+            try:
+                await self._nodes.tell_gap()
+            except WireError:
+                return
+            self._outgoing.dropped = False
+
+
+def _keys(users: Collection[int], conversations: Collection[int]) -> list[bytes]:
+    return [*(b"u:%d" % user for user in users), *(b"c:%d" % conv for conv in conversations)]

@@ -1,0 +1,222 @@
+"""Hints as lines, and what else one node says to another.
+
+A line is a version, a letter for its kind, and JSON; a bundle is some lines with newlines between them::
+
+    1e{"entry": …, "view"?: …, "gone"?: …}   an entry         1h[conv, head]   a head
+    1u[users] FRAME    a frame for users                       1c[conv, but] FRAME    one for a conversation
+    1p[user, friends…]   a presence                            1s[user, sessions…]   sessions ended
+    1b[node, number]   a beat      1g[]   a gap      1x[node]   a node has gone      1d{…}   a command
+
+An entry and a frame are carried as they are. A node takes what it knows and passes over other versions and kinds, so
+that two releases can share a bus. What comes from Redis is checked like everything that comes from outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, NotRequired
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
+from typing_extensions import TypedDict
+
+from mrccsc_server.domain.state import Stored
+from mrccsc_server.ports import (
+    Command,
+    ConversationHint,
+    EntryHint,
+    HeadHint,
+    Hint,
+    PresenceHint,
+    SessionsEnded,
+    UserHint,
+)
+from mrccsc_shared.entry import Entry
+from mrccsc_shared.messages.conversation import Conversation, GoneReason
+from mrccsc_shared.types import Cursor, Id
+
+VERSION = b"1"
+
+
+class Malformed(Exception):
+    """The line breaks its own form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A node hears itself."""
+
+    node: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Some hints of a node were lost on their way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bye:
+    """A node has gone, and everything that it had to say was said."""
+
+    node: str
+
+
+Word = Hint | Beat | Gap | Bye | Command
+
+
+@dataclass(slots=True)
+class Parcel:
+    """A hint on its way: for whom, and the line. ``conv`` and ``head`` say what it could be shortened to."""
+
+    keys: bytes
+    line: bytes
+    conv: int = 0
+    head: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes that it holds."""
+        return len(self.keys) + len(self.line)
+
+
+def pack(hint: Hint) -> Parcel | None:
+    """A hint as a parcel, or ``None`` when it is for nobody."""
+    match hint:
+        case EntryHint(Stored() as stored):
+            return _pack_entry(stored)
+        case EntryHint():
+            return None
+        case HeadHint(conv, head):
+            return head_parcel(conv, head)
+        case UserHint(users, line):
+            return Parcel(_users(users), _line(b"u", users) + b" " + line.rstrip(b"\n")) if users else None
+        case PresenceHint(user, friends):
+            return Parcel(_users(friends), _line(b"p", (user, *friends))) if friends else None
+        case ConversationHint(conv, line, but):
+            return Parcel(b"c:%d" % conv, _line(b"c", (conv, but)) + b" " + line.rstrip(b"\n"))
+        case SessionsEnded(user, sessions):
+            return Parcel(b"u:%d" % user, _line(b"s", (user, *sessions)))
+
+
+def head_parcel(conv: int, head: int) -> Parcel:
+    """Only that a conversation has come to ``head``."""
+    return Parcel(b"c:%d" % conv, _line(b"h", (conv, head)), conv, head)
+
+
+def say(word: Beat | Gap | Bye | Command) -> bytes:
+    """The line of what nodes say among themselves."""
+    match word:
+        case Beat(node, number):
+            return _line(b"b", (node, number))
+        case Gap():
+            return _line(b"g", ())
+        case Bye(node):
+            return _line(b"x", (node,))
+        case Command():
+            return _line(b"d", asdict(word))
+
+
+def unpack(line: bytes) -> Word | None:
+    """What a line says, or ``None`` when this version does not know it. Raises :class:`Malformed`."""
+    if line[:1] != VERSION:
+        return None
+    reader = _READERS.get(line[1:2])
+    if reader is None:
+        return None
+    try:
+        return reader(line[2:])
+    except (ValidationError, ValueError, TypeError):
+        raise Malformed from None
+
+
+class _EntryBody(TypedDict):
+    entry: Entry
+    view: NotRequired[Conversation]
+    gone: NotRequired[GoneReason]
+
+
+def _validator(kind: Any) -> Callable[[bytes], Any]:
+    validate: Callable[[bytes], Any] = TypeAdapter(kind).validator.validate_json
+    return validate
+
+
+_entry = _validator(_EntryBody)
+_ids = _validator(tuple[Id, ...])
+_head = _validator(tuple[Id, Cursor])
+_pair = _validator(tuple[Id, Id])
+_beat = _validator(tuple[str, int])
+_node = _validator(tuple[str])
+_command = _validator(Command)
+
+
+def _pack_entry(stored: Stored) -> Parcel:
+    entry = stored.entry
+    body: dict[str, Any] = {"entry": entry}
+    if stored.view is not None:
+        body["view"] = stored.view
+    if stored.gone is not None:
+        body["gone"] = stored.gone
+    line = _line(b"e", body)
+    keys = b"c:%d" % entry["conv"]
+    if entry["kind"] == "join":
+        return Parcel(b"%b u:%d" % (keys, entry["user"]), line)
+    if stored.gone is not None:
+        return Parcel(keys, line)
+    return Parcel(keys, line, entry["conv"], entry["seq"])
+
+
+def _line(kind: bytes, body: object) -> bytes:
+    return VERSION + kind + to_json(body)
+
+
+def _users(users: tuple[int, ...]) -> bytes:
+    return b" ".join([b"u:%d" % user for user in users])
+
+
+def _frame(body: bytes) -> tuple[bytes, bytes]:
+    head, _, frame = body.partition(b" ")
+    if not isinstance(from_json(frame), dict):
+        raise Malformed
+    return head, frame + b"\n"
+
+
+def _read_entry(body: bytes) -> EntryHint:
+    checked = _entry(body)
+    return EntryHint(Stored(checked["entry"], checked.get("view"), checked.get("gone")))
+
+
+def _read_user(body: bytes) -> UserHint:
+    head, frame = _frame(body)
+    return UserHint(_ids(head), frame)
+
+
+def _read_conversation(body: bytes) -> ConversationHint:
+    head, frame = _frame(body)
+    conv, but = _pair(head)
+    return ConversationHint(conv, frame, but)
+
+
+def _read_presence(body: bytes) -> PresenceHint:
+    user, *friends = _ids(body)
+    return PresenceHint(user, tuple(friends))
+
+
+def _read_sessions(body: bytes) -> SessionsEnded:
+    user, *sessions = _ids(body)
+    return SessionsEnded(user, tuple(sessions))
+
+
+_READERS: dict[bytes, Callable[[bytes], Word]] = {
+    b"e": _read_entry,
+    b"h": lambda body: HeadHint(*_head(body)),
+    b"u": _read_user,
+    b"p": _read_presence,
+    b"c": _read_conversation,
+    b"s": _read_sessions,
+    b"b": lambda body: Beat(*_beat(body)),
+    b"g": lambda _: Gap(),
+    b"x": lambda body: Bye(*_node(body)),
+    b"d": _command,
+}

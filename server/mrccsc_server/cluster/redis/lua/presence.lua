@@ -1,0 +1,43 @@
+-- Who is here. ARGV: operations one after the other: a(rrive) user status text, d(epart) user, c(hoose) user status text,
+-- o(f) user. A result for each: whether the user is seen differently; for o false while unknown, else what is seen.
+local users = prefix .. 'users:' .. me
+local settled = redis.call('HGET', prefix .. 'store', 'settled')
+settled = settled ~= false and tonumber(settled) <= now
+local results = {}
+local i = 3
+
+local function choose(key, status, text)
+  redis.call('HSET', key, 's', status, 't', text)
+end
+
+while i <= #ARGV do
+  local op, user = ARGV[i], ARGV[i + 1]
+  local result
+  i = i + 2
+  if op == 'o' then
+    local status, text, seen = look(user)
+    result = (settled or status ~= 'offline') and { status, text, seen }
+  elseif op == 'd' then
+    result = change(user, now, function(key)
+      redis.call('HDEL', key, '@' .. me)
+    end)
+    redis.call('SREM', users, user)
+  else
+    local status, text = ARGV[i], ARGV[i + 1]
+    i = i + 2
+    result = change(user, now, function(key)
+      choose(key, status, text)
+      if op == 'a' then
+        redis.call('HSET', key, '@' .. me, '1')
+      end
+    end)
+    if op == 'a' then
+      redis.call('SADD', users, user)
+    end
+  end
+  results[#results + 1] = result
+end
+if redis.call('PTTL', users) == -1 then
+  redis.call('PEXPIRE', users, DAY)
+end
+return cjson.encode({ settled = settled, results = results })

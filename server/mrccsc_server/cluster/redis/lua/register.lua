@@ -1,0 +1,29 @@
+-- A node comes, or comes back. ARGV: lease ms, info, interest ms, a new store id, the store id that the node knew or '',
+-- ms until all are heard of in a new store, the beat line.
+local lease, info, kept, fresh, known = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7]
+local calm, line = tonumber(ARGV[8]), ARGV[9]
+
+-- Others who listen, and a caller who was here before, mean that there is more to be heard than this one.
+local others = redis.pcall('PUBSUB', 'CHANNELS', prefix .. 'node:*')
+local many = known ~= '' or others.err ~= nil
+for _, channel in ipairs(others) do
+  many = many or channel ~= prefix .. 'node:' .. me
+end
+local store = redis.call('HGET', prefix .. 'store', 'id')
+if not store then
+  store = fresh
+  redis.call('HSET', prefix .. 'store', 'id', store, 'began', digits(now))
+elseif known ~= '' and known ~= store then
+  -- The caller's store was lost, and somebody who knew nothing of it came first.
+  local facts = redis.call('HMGET', prefix .. 'store', 'began', 'settled')
+  local settled = math.max(tonumber(facts[2] or 0), tonumber(facts[1] or now) + lease)
+  redis.call('HSET', prefix .. 'store', 'settled', digits(settled))
+end
+local waiting = wake(lease / 2, many and lease or calm)
+redis.call('ZADD', prefix .. 'nodes', digits(now + lease), me)
+redis.call('PEXPIRE', prefix .. 'nodes', DAY)
+redis.call('SET', prefix .. 'info:' .. me, info, 'PX', lease)
+redis.call('ZADD', prefix .. 'n:' .. me, digits(now), me)
+redis.call('PEXPIRE', prefix .. 'n:' .. me, kept)
+send(me, line)
+return cjson.encode({ store = store, waiting = waiting })

@@ -1,0 +1,227 @@
+"""Who is connected to the cluster, by the leases of the nodes that have them."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from mrccsc_server.cluster.redis.batch import Batch
+from mrccsc_server.cluster.redis.link import Call, Link, encoded
+from mrccsc_server.cluster.redis.lua import BURY, PRESENCE
+from mrccsc_server.cluster.redis.wire import WireError
+from mrccsc_server.ports import Chosen
+from mrccsc_shared.messages.presence import Presence as Seen
+from mrccsc_shared.messages.presence import Status
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 500
+"""Operations, or users of a dead node, of one call."""
+
+DOUBTFUL = 50_000
+"""Users of whom this node said that they are unknown, and of whom it will say when they turn out to be nowhere."""
+
+_Sight = tuple[Status, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Op:
+    """One operation of the script: a(rrive), d(epart), c(hoose) or o(f)."""
+
+    act: Literal["a", "d", "c", "o"]
+    user: int
+    chosen: Chosen | None = None
+
+
+class _Answer(TypedDict):
+    settled: bool
+    results: list[bool | _Sight]
+
+
+class _Buried(TypedDict, total=False):
+    more: bool
+    lapsed: list[int]
+
+
+_answer = TypeAdapter(_Answer)
+_buried = TypeAdapter(_Buried)
+
+
+class RedisPresence:
+    """:class:`mrccsc_server.ports.Presence`."""
+
+    def __init__(self, link: Link, head: tuple[bytes, bytes], counters: Counter[str]) -> None:
+        self._link = link
+        self._head = head
+        self._counters = counters
+        self._here: dict[int, Chosen] = {}
+        self._unsaid: dict[int, None] = {}
+        """Users who came, went or chose while there was no wire to say it on."""
+        self._doubtful: dict[int, None] = {}
+        self._renewing: list[int] = []
+        self._lapsed: Callable[[Collection[int]], None] = lambda _: None
+        self._batch: Batch[_Op, bool | _Sight] = Batch(self._send, most=AT_ONCE)
+
+    # -- the port --------------------------------------------------------------------------------------------------
+
+    async def arrive(self, user: int, chosen: Chosen) -> bool:
+        """See the port."""
+        self._here[user] = chosen
+        return await self._change(_Op("a", user, chosen), away=chosen.status != "invisible")
+
+    async def depart(self, user: int) -> bool:
+        """See the port."""
+        self._here.pop(user, None)
+        return await self._change(_Op("d", user), away=False)
+
+    async def choose(self, user: int, chosen: Chosen) -> None:
+        """See the port."""
+        if user in self._here:
+            self._here[user] = chosen
+            await self._change(_Op("c", user, chosen), away=False)
+
+    async def of(self, users: Collection[int]) -> dict[int, Seen]:
+        """See the port."""
+        known: dict[int, Seen] = {}
+        if self._link.up and users:
+            try:
+                results = await self._batch.do_all([_Op("o", user) for user in users])
+            except WireError:
+                results = []
+            known = {
+                user: _seen(user, sight)
+                for user, sight in zip(users, results, strict=False)
+                if not isinstance(sight, bool)
+            }
+        self._doubt(user for user in users if user not in known)
+        return known
+
+    def listen(self, lapsed: Callable[[Collection[int]], None]) -> None:
+        """See the port."""
+        self._lapsed = lapsed
+
+    # -- what Redis knows ------------------------------------------------------------------------------------------
+
+    @property
+    def unsaid(self) -> bool:
+        """Whether there is something left for :meth:`restore`."""
+        return bool(self._unsaid)
+
+    def forget_confirmations(self) -> None:
+        """A new wire: Redis may know nothing of who is here."""
+        self._unsaid.update(dict.fromkeys(self._here))
+
+    async def restore(self, call: Call) -> None:
+        """Say all that is unsaid, also what comes meanwhile. Raises :class:`WireError`."""
+        while self._unsaid:
+            users = list(islice(self._unsaid, AT_ONCE))
+            for user in users:
+                del self._unsaid[user]
+            await self._announce(call, users)
+
+    async def look(self, call: Call, *, settled: bool, dead: Sequence[str], fraction: float) -> None:
+        """With each beat: renew what was said, bury the dead, and clear up doubts. Raises :class:`WireError`."""
+        if not self._renewing:
+            self._renewing = list(self._here)
+        count = int(len(self._here) * fraction) + 1
+        users = [user for user in self._renewing[-count:] if user in self._here]
+        del self._renewing[-count:]
+        for i in range(0, len(users), AT_ONCE):
+            await self._announce(call, users[i : i + AT_ONCE])
+        for node in dead:
+            await self._bury(call, node)
+        if settled and self._doubtful:
+            await self._clear_up(call)
+
+    async def _change(self, op: _Op, *, away: bool) -> bool:
+        if not self._link.up:
+            self._unsaid[op.user] = None
+            return away
+        try:
+            return bool(await self._batch.do(op))
+        except WireError:
+            self._unsaid[op.user] = None
+            return away
+
+    async def _send(self, ops: list[_Op]) -> Sequence[bool | _Sight]:
+        answer = await self._run(self._link.call, ops)
+        if not answer["settled"]:
+            # Whoever goes now was perhaps seen as being here by all who know no better yet.
+            self._doubt(op.user for op in ops if op.act == "d")
+        return answer["results"]
+
+    async def _announce(self, call: Call, users: Sequence[int]) -> None:
+        """Say who is here of some users, and who is not."""
+        ops = [_Op("a", user, self._here[user]) if user in self._here else _Op("d", user) for user in users]
+        if not ops:
+            return
+        answer = await self._run(call, ops)
+        self._doubt(op.user for op in ops if op.act == "d")
+        changed = [op.user for op, result in zip(ops, answer["results"], strict=True) if result and op.act == "a"]
+        if changed and answer["settled"]:
+            # Others took this node for dead.
+            self._lapsed(changed)
+
+    async def _bury(self, call: Call, node: str) -> None:
+        more = True
+        while more:
+            reply = await call(BURY, *self._head, *encoded(node, AT_ONCE))
+            try:
+                buried = _buried.validate_json(reply if isinstance(reply, bytes) else b"")
+            except ValidationError:
+                self._counters["malformed"] += 1
+                return
+            if lapsed := buried.get("lapsed"):
+                self._lapsed(lapsed)
+            more = buried.get("more", False)
+
+    async def _clear_up(self, call: Call) -> None:
+        users = list(islice(self._doubtful, AT_ONCE))
+        answer = await self._run(call, [_Op("o", user) for user in users])
+        nowhere: list[int] = []
+        for user, sight in zip(users, answer["results"], strict=True):
+            if not isinstance(sight, bool):
+                self._doubtful.pop(user, None)
+                if sight[0] == "offline":
+                    nowhere.append(user)
+        if nowhere:
+            self._lapsed(nowhere)
+
+    async def _run(self, call: Call, ops: Sequence[_Op]) -> _Answer:
+        args: list[bytes] = []
+        for op in ops:
+            args += (op.act.encode(), b"%d" % op.user)
+            if op.chosen is not None:
+                args += (op.chosen.status.encode(), (op.chosen.text or "").encode())
+        reply = await call(PRESENCE, *self._head, *args)
+        try:
+            answer = _answer.validate_json(reply if isinstance(reply, bytes) else b"")
+        except ValidationError:
+            self._counters["malformed"] += 1
+            return {"settled": False, "results": [False] * len(ops)}
+        if len(answer["results"]) != len(ops):
+            return {"settled": False, "results": [False] * len(ops)}
+        return answer
+
+    def _doubt(self, users: Iterable[int]) -> None:
+        for user in users:
+            if user not in self._here and len(self._doubtful) < DOUBTFUL:
+                self._doubtful[user] = None
+
+
+def _seen(user: int, sight: _Sight) -> Seen:
+    status, text, last_seen = sight
+    seen: Seen = {"user": user, "status": status}
+    if status == "offline":
+        if last_seen:
+            seen["last_seen"] = last_seen
+    elif text:
+        seen["text"] = text
+    return seen
