@@ -12,7 +12,7 @@ from mrccsc_shared.codec import decode_frame, encode
 from mrccsc_shared.messages import FRAMES
 from mrccsc_tui.sanitize import text
 from mrccsc_tui.state.changes import ConversationChanged, Gap, Settled, Stale, Stranger, Unsure
-from mrccsc_tui.state.models import Message, Notice, Pending
+from mrccsc_tui.state.models import FORMER, Message, Notice, Pending, Person
 from mrccsc_tui.state.reducers import ANSWER_ONLY, REDUCERS
 from mrccsc_tui.state.reducers.reading import mark
 from mrccsc_tui.state.reducers.register import reducer
@@ -199,7 +199,7 @@ def test_members_follow_the_log_once_they_are_loaded(store: Store) -> None:
     changes = store.apply(entry({"conv": 6, "seq": 4, "kind": "join", "by": 7, "at": 4, "user": 7, "reason": "joined"}))
     assert Stranger(6, 7) in changes
     assert store.members(6) is None
-    assert store.person(7).username == "user-7"
+    assert store.person(7) == Person(7, "", FORMER)
 
 
 def test_a_new_name_shows_everywhere(store: Store) -> None:

@@ -291,3 +291,18 @@ async def test_being_removed_closes_the_chat(party: Party, play: Show) -> None:
         await bob.remove_member(conv, me(ann).user if ann.store.me else stage.client.store.me.user)
         await stage.until(lambda: stage.main.conv is None, "the chat closing")
         await stage.sees("You were removed from a group.")
+
+
+async def test_who_left_before_one_came_is_a_former_member(party: Party, play: Show) -> None:
+    ann, bob = await party.person("ann"), await party.person("bob")
+    cleo = await party.person("cleo")
+    conv = (await ann.create_group("history", visibility="public")).conv
+    await bob.join_group(conv)
+    bob.send(conv, "I was here")
+    await wait_until(lambda: not bob.store.pendings, "being stored")
+    await bob.leave_group(conv)
+    async with play(cleo) as stage:
+        await stage.client.join_group(conv)
+        await stage.opens(conv)
+        await stage.sees("a former member", "I was here", "A former member left")
+        assert "user-" not in stage.text

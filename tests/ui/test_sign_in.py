@@ -22,10 +22,16 @@ from tests.wire.server import Server
 
 @asynccontextmanager
 async def stranger(
-    server: Server, snapshot: SnapshotAssertion, profile: str, size: tuple[int, int] = (100, 30), port: int = 0
+    server: Server,
+    snapshot: SnapshotAssertion,
+    profile: str,
+    size: tuple[int, int] = (100, 30),
+    port: int = 0,
+    *,
+    local: bool = False,
 ) -> AsyncIterator[Stage]:
     """A client without a session."""
-    client = ChatClient(Profile(profile, "127.0.0.1", port or server.port))
+    client = ChatClient(Profile(profile, "127.0.0.1", port or server.port, local=local))
     app = ChatApp(client, Options(), zone=UTC)
     async with app.run_test(size=size, notifications=True) as pilot:
         await pilot.pause()
@@ -51,6 +57,22 @@ async def test_register_then_come_back(server: Server, snapshot: SnapshotAsserti
     async with stranger(server, snapshot, name, size) as stage:
         assert isinstance(stage.app.screen, MainScreen), "the stored token signs in"
         await stage.sees("connected to")
+
+
+async def test_a_server_of_ones_own_begins_with_a_new_account(
+    server: Server, party: Party, snapshot: SnapshotAssertion
+) -> None:
+    async with stranger(server, snapshot, "own", local=True) as stage:
+        await stage.sees("make a new account", "Display name")
+        await stage.type("owner")
+        await stage.press("tab")
+        await stage.type(PASSWORD)
+        await stage.press("enter")
+        await stage.sees("Welcome, owner.")
+        await stage.command("/logout")
+        await stage.sees("Log out on this device?")
+        await stage.press("enter")
+        await stage.sees("I have an account", "owner")
 
 
 async def test_sign_in_with_a_wrong_then_the_right_password(

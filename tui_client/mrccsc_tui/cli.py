@@ -16,11 +16,9 @@ from typing import NoReturn
 from mrccsc_shared import __version__
 from mrccsc_tui import paths
 from mrccsc_tui.config import Config, ConfigError, Profile, read_config
+from mrccsc_tui.exits import INTERRUPTED, MISUSED, OK
 from mrccsc_tui.profile import ProfileLocked, load_session, locked
 from mrccsc_tui.sanitize import line
-
-OK, REFUSED, MISUSED, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit codes."""
 
 _SCRIPTS = ("send", "tail", "export")
 

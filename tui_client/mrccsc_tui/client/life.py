@@ -225,6 +225,7 @@ class Life:
             self._engine.token = token
             place = self.profile.host, self.profile.port, self.profile.tls
             save_session(self.profile.name, Session(*place, user["user"], user["username"], token))
+            self.profile = replace(self.profile, username=user["username"])
 
     def _become(self, user: int) -> None:
         """Know and say what this account knew and had to say when it was here last; forget any other's."""

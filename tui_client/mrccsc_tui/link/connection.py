@@ -32,6 +32,10 @@ DEADLINE = 15.0
 WELCOME_TIME = 8.0
 """Seconds until a server must have said who it is."""
 
+NUDGE_AFTER, NUDGE = 0.5, b"\n" * 16
+"""What a server is sent that is silent for so many seconds. One of ours ignores empty lines; one that waits for the
+beginning of TLS takes them for a bad one and closes, so that nobody waits the whole time to learn that."""
+
 MIN_HEARTBEAT = 0.02
 MAX_HEARTBEAT = 600.0
 """Seconds that a server may ask for; outside of these the protocol's usual heartbeat holds."""
@@ -44,7 +48,7 @@ Receiver = Callable[[Frame, Frame], None]
 """Takes a frame, and the request that it answers (empty for an event)."""
 
 _CLOSED = "The server closed the connection."
-_NO_GREETING = "The server does not greet. It may want TLS, or not be an MRCCSC server."
+_NO_GREETING = "The server does not greet. It may want an encrypted line (TLS), or not be an MRCCSC server."
 _FORGET = {CloseCode.REVOKED, CloseCode.LOGGED_OUT}
 
 
@@ -116,6 +120,7 @@ class Connection:
 
     async def open(self) -> Frame:
         """Wait for the server's ``welcome``. Raises :class:`LineLost`, also when it speaks something else."""
+        nudge = self._loop.call_later(NUDGE_AFTER, self._transport.write, NUDGE)
         try:
             async with asyncio.timeout(WELCOME_TIME):
                 first = await self._next_line()
@@ -123,6 +128,8 @@ class Connection:
             raise LineLost(_NO_GREETING) from None
         except LineLost as lost:
             raise LineLost(_NO_GREETING if lost.reason == _CLOSED else lost.reason) from None
+        finally:
+            nudge.cancel()
         if _protocol(first) not in (None, PROTOCOL):
             raise LineLost("The server speaks another version of the protocol than this client.", final=True)
         frame = _decode(first)

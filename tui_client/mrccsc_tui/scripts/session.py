@@ -7,9 +7,9 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from mrccsc_tui.cli import INTERRUPTED, MISUSED, OK, REFUSED, UNREACHABLE
 from mrccsc_tui.client import ChatClient, RequestError
 from mrccsc_tui.config import ConfigError, Profile, password_from
+from mrccsc_tui.exits import INTERRUPTED, MISUSED, OK, REFUSED, UNREACHABLE
 from mrccsc_tui.sanitize import line
 from mrccsc_tui.state.models import Conversation
 

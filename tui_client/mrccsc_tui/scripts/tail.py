@@ -73,17 +73,18 @@ class _Printer:
         if isinstance(entry, Amendment):
             return None
         title = self._client.store.conversations[entry.conv].title
-        name = self._client.store.person(entry.by).username
+        author = self._client.store.person(entry.by)
+        name = author.username or author.display_name
         at = datetime.fromtimestamp(entry.at / 1_000).astimezone().strftime("%H:%M")
         said = entry.text if isinstance(entry, Message) else f"({entry.kind})"
         return f"{at} {title} <{name}> {said}"
 
 
 def with_names(client: ChatClient, entry: Entry) -> dict[str, object]:
-    """An entry on the wire, with the title of its conversation and the user name of its author."""
+    """An entry on the wire, with the title of its conversation and its author's user name, ``null`` when not known."""
     conversation = client.store.conversations.get(entry.conv)
     names = {
         "title": "" if conversation is None else conversation.title,
-        "username": client.store.person(entry.by).username,
+        "username": client.store.person(entry.by).username or None,
     }
     return {**dump_entry(entry), **names}

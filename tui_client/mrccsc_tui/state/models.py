@@ -17,6 +17,9 @@ from mrccsc_shared.messages.presence import Status
 LAST_TEXT = 200
 """Characters of text that :attr:`Conversation.last` may have."""
 
+FORMER = "a former member"
+"""What somebody is called of whom no name is known: those who left before the user came."""
+
 FEW = 3
 """Messages on their way that are not worth mentioning while the line is up."""
 
@@ -27,7 +30,7 @@ PendingState = Literal["waiting", "sent", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody. ``username`` is unique; ``display_name`` may be anything, anyone may have the same."""
+    """Somebody. ``username`` is unique, and empty where it is not known; anyone may have the same ``display_name``."""
 
     user: int
     username: str

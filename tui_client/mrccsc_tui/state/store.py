@@ -13,6 +13,7 @@ from typing import Any
 from mrccsc_tui.state.changes import Change, PendingChanged, PresenceChanged, Settled, StatusChanged, TailTrimmed
 from mrccsc_tui.state.log import Log
 from mrccsc_tui.state.models import (
+    FORMER,
     Contact,
     Conversation,
     Entry,
@@ -63,9 +64,12 @@ class Store:
     # -- reading ----------------------------------------------------------------------------------------------------
 
     def person(self, user: int) -> Person:
-        """Somebody; where the name is not known, a person that is called by the number."""
+        """Somebody; where no name is known, called as the chat with them is, or :data:`FORMER`, without a user name."""
         known = self.people.get(user)
-        return known if known is not None else Person(user, f"user-{user}", f"user {user}")
+        if known is not None:
+            return known
+        chats = (one.title for one in self.conversations.values() if one.peer == user)
+        return Person(user, "", next(chats, FORMER))
 
     def presence(self, user: int) -> Presence | None:
         """Where somebody stands; ``None`` is unknown."""

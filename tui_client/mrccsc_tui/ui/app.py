@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from datetime import tzinfo
 from pathlib import Path
 
+from textual import events
 from textual.app import App
+from textual.events import Event
 
 from mrccsc_tui.client import ChatClient
 from mrccsc_tui.config import Options
@@ -63,6 +65,14 @@ class ChatApp(App[None]):
             self.notify(f"The configuration changes an unknown key:\n{wrong}", severity="warning", markup=False)
         gc.collect()
         gc.freeze()
+
+    async def on_event(self, event: Event) -> None:
+        """See to it, before the next key is looked at, that what is typed beside the composer arrives in it."""
+        if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded and self.screen_stack:
+            screen = self.screen
+            if isinstance(screen, MainScreen):
+                screen.take_typing(event)
+        await super().on_event(event)
 
     async def on_unmount(self) -> None:
         """The session stays; the next start resumes it."""

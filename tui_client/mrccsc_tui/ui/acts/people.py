@@ -119,10 +119,11 @@ async def write_to(desk: Desk, user: int, text: str = "") -> None:
     """Open the direct chat with a friend, and say ``text`` in it when there is one."""
     contact = desk.client.store.contacts.get(user)
     if contact is None or contact.relation != "friend":
-        name = desk.client.store.person(user).username
+        person = desk.client.store.person(user)
         held = next((c for c in desk.client.store.conversations.values() if c.peer == user), None)
         if held is None or text:
-            raise Complaint(f"You can write to friends. Ask first: /addcontact {name}")
+            ask = f" Ask first: /addcontact {person.username}" if person.username else ""
+            raise Complaint(f"You can write to friends.{ask}")
         desk.open_conversation(held.conv)
         return
     conv = contact.conv

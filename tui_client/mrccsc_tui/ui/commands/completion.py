@@ -59,6 +59,7 @@ def _names(store: Store, conv: int | None) -> list[str]:
         names[person.username] = None
     if store.me is not None:
         names.pop(store.me.username, None)
+    names.pop("", None)
     return list(names)
 
 
@@ -67,8 +68,8 @@ def _conversations(store: Store, beginning: str) -> list[str]:
     for conversation in ordered(store):
         if conversation.kind == "group":
             found.append(f"#{conversation.title}")
-        elif conversation.peer is not None:
-            found.append(f"@{store.person(conversation.peer).username}")
+        elif conversation.peer is not None and (name := store.person(conversation.peer).username):
+            found.append(f"@{name}")
     plain = beginning.lstrip("#@").casefold()
     return [name for name in found if name[1:].casefold().startswith(plain)][:_AT_MOST]
 

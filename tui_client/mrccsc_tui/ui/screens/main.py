@@ -168,6 +168,18 @@ class MainScreen(DeskScreen):
             self.chat.timeline.select_row(None)
             self.chat.timeline.action_select(-1)
 
+    def take_typing(self, event: events.Key | events.Paste) -> None:
+        """Go to the composer when what is typed is no command where the cursor is: somebody begins to write."""
+        composer = self.chat.composer
+        if isinstance(event, events.Key):
+            letter = event.character if event.is_printable else None
+            if not (letter and letter.strip()) or event.key in self.active_bindings:
+                return
+        if self.focused is not composer:
+            self.show_panel("chat")
+            # At once, so that the next key finds it.
+            self.set_focus(composer)
+
     def begin_command(self, name: str) -> None:
         """Put a command into the composer, to be completed."""
         composer = self.chat.composer

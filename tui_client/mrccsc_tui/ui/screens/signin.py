@@ -72,11 +72,12 @@ class SignInScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """The form."""
         profile = self._client.profile
+        way = REGISTER_WORD if profile.local and profile.username is None else SIGN_IN_WORD
         with VerticalScroll() as box:
             box.border_title = "MRCCSC"
             box.border_subtitle = f"profile {profile.name}"
             box.can_focus = False
-            yield self._field("Account", Choice((SIGN_IN_WORD, REGISTER_WORD), SIGN_IN_WORD, id="way"))
+            yield self._field("Account", Choice((SIGN_IN_WORD, REGISTER_WORD), way, id="way"))
             yield self._field("Host", Input(profile.host, id="host"))
             yield self._field("Port", Input(str(profile.port), id="port", type="integer"))
             yield self._field("Encrypted", Choice((_PLAIN, _TLS), _TLS if profile.tls else _PLAIN, id="tls"))
@@ -88,7 +89,8 @@ class SignInScreen(Screen[None]):
             yield TextLine(id="keys")
 
     def on_mount(self) -> None:
-        """Begin where something is missing."""
+        """Begin where something is missing. On a server of one's own there is no account yet."""
+        self.set_class(self._registers, "-register")
         for field in self.query(Input):
             field.cursor_blink = False
         self.query_one("#username" if not self._value("username") else "#password").focus()

@@ -360,7 +360,8 @@ class ChatPanel(Vertical):
         facts: list[str] = []
         if conversation.peer is not None:
             presence = store.presence(conversation.peer)
-            facts = [f"@{store.person(conversation.peer).username}", presence_words(presence)]
+            username = store.person(conversation.peer).username
+            facts = [f"@{username}" if username else "", presence_words(presence)]
             if status_of(presence) == "" and conversation.peer not in store.contacts:
                 facts[-1] = "not a friend: read only"
         else:

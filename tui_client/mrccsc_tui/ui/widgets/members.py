@@ -60,6 +60,10 @@ class Members(RowList):
             rows += [self._row(member) for member in found]
         self.set_rows(rows)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Where nobody is listed there are no commands."""
+        return self.cursor is not None if action == "member" else super().check_action(action, parameters)
+
     def action_member(self, what: str) -> None:
         """A key about a member."""
         user = self.cursor.user if isinstance(self.cursor, PersonKey) else None

@@ -115,6 +115,12 @@ class Sidebar(RowList):
         if self.current is not None:
             self.move_to(self.current)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A key that means nothing on the row under the cursor is no command there."""
+        what = parameters[0] if parameters else action
+        named = action in ("people", "group", "remove", "mute")
+        return f"sidebar-{what}" in self.useful() if named else super().check_action(action, parameters)
+
     def action_open(self) -> None:
         """Open, or answer."""
         self.choose()

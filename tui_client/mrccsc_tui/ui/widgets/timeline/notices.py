@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mrccsc_tui.state.models import Notice
+from mrccsc_tui.state.models import FORMER, Notice
 
 
 def describe(notice: Notice, name: Callable[[int], str], *, direct: bool = False) -> str:
     """One sentence; ``name`` gives what somebody is called, ``You`` for the user."""
-    who = name(notice.by)
+    who = _capital(name(notice.by))
     whom = name(notice.user) if notice.user is not None else "somebody"
     whom = "you" if whom == "You" else whom
     match notice.kind:
@@ -42,4 +42,5 @@ def _changes(notice: Notice) -> str:
 
 
 def _capital(text: str) -> str:
-    return "You" if text == "you" else text
+    """As a sentence begins. A name stays as its owner writes it."""
+    return text.capitalize() if text in ("you", "somebody", FORMER) else text

@@ -215,7 +215,7 @@ class Scene:
         line = [gutter, Span(name, f"name-{user % NAME_COLOURS}")]
         handle = f"  @{person.username}"
         if (
-            person.username.casefold() != person.display_name.casefold()
+            person.username.casefold() not in ("", person.display_name.casefold())
             and cell_len(name) + len(handle) <= self.text_width
         ):
             line.append(Span(handle, "time"))

@@ -211,6 +211,14 @@ class Timeline(Viewport, can_focus=True):
             self.post_message(self.Selected())
             self.refresh()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Without a selected message, or a failed one, the keys about it are no commands."""
+        if action != "message":
+            return super().check_action(action, parameters)
+        if parameters[0] in ("retry", "discard"):
+            return f"message-{parameters[0]}" in self.useful()
+        return self.selected is not None
+
     def action_select(self, step: int) -> None:
         """Select the next or the previous message; below the last one the selection ends."""
         roll = self._roll
