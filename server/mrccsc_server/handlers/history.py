@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mrccsc_server.handlers.registry import Answer, handles
-from mrccsc_server.services.live import Session
+from mrccsc_server.services.session import Session
 from mrccsc_server.services.wiring import Services
 from mrccsc_shared.messages.history import HistoryGet, HistoryPage, SearchMessages, SearchResults
 

@@ -14,7 +14,7 @@ from mrccsc_server.domain.planning import Outcome
 from mrccsc_server.domain.state import Stored
 from mrccsc_server.handlers.refusal import error_line
 from mrccsc_server.net.connection import Connection
-from mrccsc_server.services.live import Session
+from mrccsc_server.services.session import Session
 from mrccsc_server.services.wiring import Services
 from mrccsc_shared.codec import encode
 from mrccsc_shared.errors import ErrorCode, Refusal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mrccsc_server.domain.contacts import ContactAct
 from mrccsc_server.handlers.registry import Answer, handles
-from mrccsc_server.services.live import Session
+from mrccsc_server.services.session import Session
 from mrccsc_server.services.wiring import Services
 from mrccsc_shared.messages.account import AccountUpdate
 from mrccsc_shared.messages.contact import (

@@ -6,7 +6,7 @@ import uuid
 
 from mrccsc_server.domain.fitting import fitting
 from mrccsc_server.handlers.registry import Answer, handles
-from mrccsc_server.services.live import Session
+from mrccsc_server.services.session import Session
 from mrccsc_server.services.wiring import Services
 from mrccsc_shared.messages.conversation import (
     Conversation,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mrccsc_server.handlers.registry import Answer, handles
 from mrccsc_server.net.connection import Connection
-from mrccsc_server.services.live import Session
+from mrccsc_server.services.session import Session
 from mrccsc_server.services.wiring import Services
 from mrccsc_shared.codec import encode
 from mrccsc_shared.errors import CloseCode

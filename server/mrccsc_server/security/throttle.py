@@ -48,6 +48,15 @@ class Throttle:
         if (full_at := self._full_at.get(key)) is not None:
             self._full_at[key] = full_at - self._interval
 
+    def charge(self, key: object) -> None:
+        """Take one that was allowed elsewhere. What is owed so stays below one burst."""
+        now = self._clock.monotonic()
+        full_at = max(self._full_at.get(key, now), now)
+        self._full_at[key] = min(full_at + self._interval, now + 2 * self._tolerance)
+        self._full_at.move_to_end(key)
+        if len(self._full_at) > self._keys:
+            self._forget(now)
+
     def _forget(self, now: float) -> None:
         while self._full_at:
             key, full_at = next(iter(self._full_at.items()))

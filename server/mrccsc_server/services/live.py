@@ -3,113 +3,53 @@
 Everything here runs on the event loop without awaiting, so each call is one step for all who watch. What it promises:
 
 - The entries of a conversation reach a session in ascending seq, each once, from its start (the head that it was told
-  of) on, and none after the leave entry of its user.
+  of) on, and none after the leave entry of its user. The acks of what it asked for stand in that same order.
+- However hints arrive (late, doubled, in any order, or never), an entry is delivered only when all below it are. What
+  is ahead waits, and :class:`Missing` hears that something is to be fetched.
 - A session that is being opened is *held*: what concerns it is kept and sorted out against its snapshot by
   :meth:`Live.release`, so that nothing falls between the snapshot and live delivery, and nothing comes twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol
 
-from mrccsc_server.domain.state import Stored
-from mrccsc_server.ports import Account
+from mrccsc_server.domain.operations import Operation
+from mrccsc_server.services.roster import Arrival, LiveConversation, LiveUser, set_outside
+from mrccsc_server.services.session import Session
 from mrccsc_shared.codec import encode
 from mrccsc_shared.entry import Entry
 from mrccsc_shared.errors import CloseCode
-from mrccsc_shared.messages.conversation import Conversation, ConversationGone, GoneReason
+from mrccsc_shared.messages.conversation import Conversation
 
 
-class Sink(Protocol):
-    """Where the lines of a session go. Nothing here raises or blocks."""
+class Missing(Protocol):
+    """Who fetches what is missing here. Nothing raises, blocks or calls back at once."""
 
-    def send(self, line: bytes) -> None:
-        """Add a line to what is sent."""
+    def behind(self, conv: int) -> None:
+        """Entries of a live conversation are not here."""
         ...
 
-    def close(self, code: CloseCode) -> None:
-        """Say why, and close."""
+    def entered(self, conv: int) -> None:
+        """A conversation has become live by what was heard, so that its hints are not followed yet."""
         ...
 
-
-HELD_MAX = 10_000
-"""Lines that may wait for a session's snapshot; a connection beyond it is closed and comes back later."""
-
-
-class Session:
-    """A signed-in connection."""
-
-    __slots__ = ("account", "held", "id", "logged_out", "present", "sink", "user")
-
-    def __init__(self, sink: Sink, session: int, account: Account) -> None:
-        self.sink = sink
-        self.id = session
-        self.account = account
-        self.user = account.user
-        self.present = False
-        """Whether it counts for its user's presence."""
-        self.logged_out = False
-        """Whether it ends on purpose, so that its user is offline at once."""
-        self.held: list[tuple[int, int, str, bytes]] | None = []
-        """(conv, seq, what, line) while the session is being opened; conv 0 for what is no conversation's."""
-
-    def send(self, line: bytes) -> None:
-        """Send something that is no conversation's."""
-        self._send(0, 0, "", line)
-
-    def send_entry(self, conv: int, seq: int, line: bytes) -> None:
-        """Send an entry."""
-        if self.held is None:
-            self.sink.send(line)
-        else:
-            self._send(conv, seq, "entry", line)
-
-    def send_view(self, conv: int, seq: int, line: bytes) -> None:
-        """Send the conversation that the user entered by the entry at ``seq``."""
-        self._send(conv, seq, "view", line)
-
-    def send_gone(self, conv: int, seq: int, line: bytes) -> None:
-        """Send that the user left a conversation by the entry at ``seq``."""
-        self._send(conv, seq, "gone", line)
-
-    def _send(self, conv: int, seq: int, what: str, line: bytes) -> None:
-        if self.held is None:
-            self.sink.send(line)
-        elif len(self.held) < HELD_MAX:
-            self.held.append((conv, seq, what, line))
-        else:
-            self.sink.close(CloseCode.OVERLOADED)
-
-
-class LiveUser:
-    """A user with at least one session here. All sessions of a user see the same conversations."""
-
-    __slots__ = ("conversations", "sessions", "user")
-
-    def __init__(self, user: int) -> None:
-        self.user = user
-        self.sessions: list[Session] = []
-        self.conversations: set[LiveConversation] = set()
-
-
-class LiveConversation:
-    """A conversation with at least one member here. ``applied`` is the seq up to which it was delivered."""
-
-    __slots__ = ("applied", "conv", "users")
-
-    def __init__(self, conv: int) -> None:
-        self.conv = conv
-        self.applied = 0
-        self.users: set[LiveUser] = set()
+    def unseen(self, conv: int, user: int) -> None:
+        """Sessions of the user may be in the conversation and need a view of it."""
+        ...
 
 
 class Live:
     """Who is here, and what they are in."""
 
-    def __init__(self) -> None:
+    def __init__(self, missing: Missing) -> None:
+        self._missing = missing
         self._users: dict[int, LiveUser] = {}
         self._conversations: dict[int, LiveConversation] = {}
+        self._committing: set[tuple[int, int, str]] = set()
+        self.observers: list[Callable[[Entry], None]] = []
+        """Called for every entry that was delivered here."""
 
     @property
     def users(self) -> Collection[int]:
@@ -135,6 +75,26 @@ class Live:
         live = self._users.get(session.user)
         return live is not None and session in live.sessions
 
+    def members(self, conv: int) -> list[int]:
+        """The members of a conversation that are here."""
+        conversation = self._conversations.get(conv)
+        return [live.user for live in conversation.users] if conversation else []
+
+    def is_inside(self, user: int, conv: int) -> bool:
+        """Whether all sessions of a user were told of a conversation, or are about to be."""
+        live, conversation = self._users.get(user), self._conversations.get(conv)
+        return live is not None and conversation in live.conversations and live.is_inside(conv)
+
+    def applied(self, conv: int) -> int | None:
+        """The seq up to which a conversation was delivered here; ``None`` where that is not known."""
+        conversation = self._conversations.get(conv)
+        return None if conversation is None else conversation.applied
+
+    def hole(self, conv: int) -> tuple[int, int] | None:
+        """The first range after < seq ≤ upto of a conversation that must be fetched."""
+        conversation = self._conversations.get(conv)
+        return None if conversation is None else conversation.hole
+
     # -- coming and going ------------------------------------------------------------------------------------------
 
     def enter(self, session: Session) -> None:
@@ -148,37 +108,33 @@ class Live:
             for conv in convs:
                 self._link(live, conv)
 
-    def release(self, session: Session, ready: bytes, heads: Mapping[int, int]) -> None:
+    def release(self, session: Session, ready: bytes, heads: Mapping[int, int]) -> bool:
         """Send the snapshot, then what was held and is not in it; from then on deliver at once.
 
-        ``heads`` are the heads of all conversations of the user, as they were read with the snapshot.
+        ``heads`` are the heads of all conversations of the user, as they were read with the snapshot. False, and
+        nothing was sent, when what is delivered here is ahead of the snapshot by more than what was held: then a newer
+        one must be read.
         """
-        held, session.held = session.held or [], None
         live = self._users.get(session.user)
         if live is None or session not in live.sessions:
-            return
-        session.sink.send(ready)
-        known = dict(heads)
-        for conv, seq, what, line in held:
-            if conv:
-                if what == "entry":
-                    if conv not in known or seq <= known[conv]:
-                        continue
-                    known[conv] = seq
-                elif what == "view":
-                    if seq <= known.get(conv, 0):
-                        continue
-                    known[conv] = seq - 1
-                elif known.get(conv, seq + 1) > seq:
-                    continue
-                else:
-                    del known[conv]
-            session.sink.send(line)
-        for conversation in [each for each in live.conversations if each.conv not in known]:
-            self._unlink(live, conversation)
-        for conv, head in known.items():
-            conversation = self._link(live, conv)
-            conversation.applied = max(conversation.applied, head)
+            return True
+        strange = [conv for conv in heads if conv not in self._conversations]
+        linked = {conv: self._link(live, conv) for conv in heads}
+        for conv in strange:
+            self._missing.entered(conv)
+        first = session.first_held()
+        for conv, head in heads.items():
+            applied = linked[conv].applied
+            if applied is not None and applied > head and first.get(conv, applied + 1) > head + 1:
+                return False
+        session.release(ready, heads)
+        for conversation in live.conversations:
+            if conversation.conv not in heads and conversation.conv not in first:
+                set_outside(session, conversation.conv)
+        for conv, head in heads.items():
+            self._come_to(linked[conv], head)
+        self._settle(live, session)
+        return True
 
     def leave(self, session: Session) -> bool:
         """Forget a session; whether it was its user's last one here."""
@@ -188,39 +144,72 @@ class Live:
         live.sessions.remove(session)
         if live.sessions:
             return False
+        del self._users[session.user]
         for conversation in list(live.conversations):
             self._unlink(live, conversation)
-        del self._users[session.user]
         return True
 
-    # -- delivery --------------------------------------------------------------------------------------------------
+    # -- what is committed -----------------------------------------------------------------------------------------
 
-    def deliver(self, stored: Stored, origin: Session | None = None, *, acked: bool = False) -> None:
-        """Deliver a committed entry to all members here.
+    def begin_commit(self, operations: Iterable[Operation]) -> None:
+        """These are being committed here: their entries, should they be seen elsewhere first, wait for their acks."""
+        self._committing.update((op.conv, op.by, op.cid) for op in operations)
 
-        ``origin`` is the session that asked for it: with ``acked`` it gets no entry, for the ack says it all; else it
-        gets the entry but no view of a conversation that it enters, for the answer is that.
-        """
-        entry = stored.entry
+    def end_commit(self, operations: Iterable[Operation]) -> None:
+        """Their outcomes are known, and were delivered where there were any."""
+        for op in operations:
+            self._committing.discard((op.conv, op.by, op.cid))
+            if (conversation := self._conversations.get(op.conv)) is not None and conversation.pending:
+                self._advance(conversation)
+
+    def deliver(self, arrival: Arrival, *, fetched: bool = False) -> None:
+        """Deliver a committed entry to all members here and answer it, at once or when its turn has come."""
+        entry = arrival.stored.entry
         conv, seq = entry["conv"], entry["seq"]
-        if stored.view is not None and entry["kind"] == "join":
-            self._introduce(entry["user"], stored.view, seq, origin)
         conversation = self._conversations.get(conv)
-        if conversation is None or seq <= conversation.applied:
-            return
-        conversation.applied = seq
-        line = encode_entry(entry)
-        skipped = origin if acked else None
-        for live in conversation.users:
-            for session in live.sessions:
-                if session is not skipped:
-                    session.send_entry(conv, seq, line)
-        if stored.gone is not None and entry["kind"] == "leave":
-            self._dismiss(entry["user"], conversation, seq, stored.gone)
+        if conversation is None:
+            conversation = self._enter_by(arrival)
+        if conversation is None:
+            arrival.answer()
+        elif conversation.applied is not None and seq <= conversation.applied:
+            if entry["kind"] == "join" and entry["user"] in self._users and not self.is_inside(entry["user"], conv):
+                self._missing.unseen(conv, entry["user"])
+            arrival.answer()
+        elif seq - 1 == conversation.applied and not conversation.pauses and not self._is_committing(arrival):
+            conversation.pending.pop(seq, None)
+            self._apply(conversation, arrival)
+            if conversation.pending or conversation.expected > seq:
+                self._advance(conversation)
+        else:
+            conversation.take(arrival, bounded=not fetched and arrival.done is None)
+            self._advance(conversation)
+
+    def expect(self, conv: int, head: int) -> None:
+        """A conversation's log has come to ``head``."""
+        if conversation := self._conversations.get(conv):
+            self._expect(conversation, head)
+
+    # -- what else is sent -----------------------------------------------------------------------------------------
 
     def introduce(self, user: int, view: Conversation, origin: Session | None = None) -> None:
-        """Let a user's sessions know of a new conversation, all but the one whose answer it is."""
-        self._introduce(user, view, view["head"] + 1, origin)
+        """Tell a user's sessions of a conversation as it is at its head: of a new one, or of facts that changed.
+
+        The session ``origin`` is told by its answer.
+        """
+        live = self._users.get(user)
+        if live is None:
+            return
+        conv, head = view["conv"], view["head"]
+        inside = self.is_inside(user, conv)
+        if conv not in self._conversations:
+            self._missing.entered(conv)
+        conversation = self._link(live, conv)
+        if not inside and conversation.applied is not None and conversation.applied > head:
+            # Too old to begin at.
+            self._missing.unseen(conv, user)
+            return
+        live.show(view, origin)
+        self._come_to(conversation, head)
 
     def to_users(self, users: Iterable[int], line: bytes, but: Session | None = None) -> None:
         """Send a line to all sessions of some users, save one."""
@@ -236,53 +225,164 @@ class Live:
             for live in conversation.users:
                 if live.user != but_user:
                     for session in live.sessions:
-                        session.send(line)
+                        if not session.is_outside(conv):
+                            session.send(line)
 
     def refresh(self, conv: int, views: Mapping[int, Conversation]) -> None:
         """Send the facts of a conversation anew to those who are still in it."""
         for user in self.members(conv):
-            if view := views.get(user):
+            if (view := views.get(user)) is not None and self.is_inside(user, conv):
                 self.to_users((user,), encode({"type": "conversation", "conversation": view}))
 
-    def members(self, conv: int) -> list[int]:
-        """The members of a conversation that are here."""
+    # -- newcomers without a view ----------------------------------------------------------------------------------
+
+    def admit(self, conv: int, users: Iterable[int]) -> list[int]:
+        """Hold a conversation up while views of it are read for those of ``users`` who need one; who they are.
+
+        :meth:`settle_in` must follow, unless there are none.
+        """
+        needy = [live for user in users if (live := self._users.get(user)) and not self.is_inside(user, conv)]
+        for live in needy:
+            self._link(live, conv)
+        if needy:
+            self._conversations[conv].pauses += 1
+        return [live.user for live in needy]
+
+    def settle_in(self, conv: int, users: Iterable[int], views: Mapping[int, Conversation]) -> None:
+        """Tell the newcomers who are members of the conversation, and go on. Who has no view is no member."""
         conversation = self._conversations.get(conv)
-        return [live.user for live in conversation.users] if conversation else []
-
-    def _introduce(self, user: int, view: Conversation, seq: int, origin: Session | None) -> None:
-        live = self._users.get(user)
-        if live is None:
+        if conversation is None:
             return
-        conversation = self._link(live, view["conv"])
-        conversation.applied = max(conversation.applied, view["head"])
-        line = encode({"type": "conversation", "conversation": view})
-        for session in live.sessions:
-            if session is not origin:
-                session.send_view(view["conv"], seq, line)
+        conversation.pauses = max(0, conversation.pauses - 1)
+        heads = [0]
+        for user in users:
+            live = self._users.get(user)
+            if live is None or conversation not in live.conversations:
+                continue
+            if view := views.get(user):
+                if conversation.applied is not None and view["head"] < conversation.applied:
+                    self._missing.unseen(conv, user)
+                    continue
+                live.show_new(view)
+                heads.append(view["head"])
+            elif live.is_outside(conv):
+                self._unlink(live, conversation)
+        if len(heads) > 1 and conv in self._conversations:
+            self._come_to(conversation, max(heads))
+        elif conv in self._conversations:
+            self._advance(conversation)
 
-    def _dismiss(self, user: int, conversation: LiveConversation, seq: int, reason: GoneReason) -> None:
-        live = self._users.get(user)
-        if live is None:
-            return
-        gone: ConversationGone = {"type": "conversation.gone", "conv": conversation.conv, "reason": reason}
-        line = encode(gone)
-        for session in live.sessions:
-            session.send_gone(conversation.conv, seq, line)
-        self._unlink(live, conversation)
+    def restart(self, conv: int) -> None:
+        """The log is shorter than what was delivered: another store is in its place. Let its members begin anew."""
+        for user in self.members(conv):
+            for session in self.sessions(user):
+                session.sink.close(CloseCode.GOING_AWAY)
+
+    # -- within ----------------------------------------------------------------------------------------------------
+
+    def _enter_by(self, arrival: Arrival) -> LiveConversation | None:
+        """The conversation that becomes live by an entry, if it does at once."""
+        entry, origin = arrival.stored.entry, arrival.origin
+        if entry["kind"] == "join" and (live := self._users.get(entry["user"])) is not None:
+            if arrival.done is not None and arrival.stored.view is not None:
+                conversation = self._link(live, entry["conv"])
+                conversation.applied = entry["seq"] - 1
+                self._missing.entered(conversation.conv)
+                return conversation
+            # A hint may be an old one, from a stay that has ended.
+            self._missing.unseen(entry["conv"], live.user)
+        elif origin is not None and entry["kind"] != "leave" and self.here(origin):
+            self._missing.unseen(entry["conv"], origin.user)
+        return None
+
+    def _is_committing(self, arrival: Arrival) -> bool:
+        return arrival.done is None and bool(self._committing) and arrival.key in self._committing
+
+    def _advance(self, conversation: LiveConversation) -> None:
+        """Deliver what has its turn, and say so when something is missing."""
+        while (
+            not conversation.pauses
+            and conversation.applied is not None
+            and (arrival := conversation.pending.get(conversation.applied + 1)) is not None
+            and not self._is_committing(arrival)
+        ):
+            del conversation.pending[conversation.applied + 1]
+            self._apply(conversation, arrival)
+        if conversation.conv in self._conversations and conversation.hole is not None:
+            self._missing.behind(conversation.conv)
+
+    def _expect(self, conversation: LiveConversation, head: int) -> None:
+        if head > conversation.expected:
+            conversation.expected = head
+            self._advance(conversation)
+
+    def _come_to(self, conversation: LiveConversation, head: int) -> None:
+        """Somebody here begins at ``head``; where nobody has begun, delivery begins there."""
+        if conversation.applied is None:
+            conversation.applied = head
+            for seq in sorted(seq for seq in conversation.pending if seq <= head):
+                conversation.pending.pop(seq).answer()
+        conversation.expected = max(conversation.expected, head)
+        if conversation.applied < conversation.expected or conversation.pending:
+            self._advance(conversation)
+
+    def _apply(self, conversation: LiveConversation, arrival: Arrival) -> None:
+        stored, origin = arrival.stored, arrival.origin
+        entry = stored.entry
+        conv, seq = conversation.conv, entry["seq"]
+        if entry["kind"] == "join" and (joined := self._users.get(entry["user"])) is not None:
+            if stored.view is None:
+                self._missing.unseen(conv, joined.user)
+            else:
+                self._link(joined, conv)
+                joined.show(stored.view, origin)
+        conversation.applied = seq
+        line = encode_entry(entry)
+        skipped = origin if arrival.acked else None
+        for live in conversation.users:
+            for session in live.sessions:
+                if session is not skipped:
+                    session.send_entry(conv, seq, line)
+        if entry["kind"] == "leave":
+            left = self._users.get(entry["user"])
+            if left in conversation.users and not left.dismiss(conv, seq, stored.gone or entry["reason"]):
+                self._unlink(left, conversation)
+        arrival.answer()
+        for observe in self.observers:
+            observe(entry)
+
+    def _settle(self, live: LiveUser, session: Session) -> None:
+        """Put right where a session that was just released stands."""
+        for conversation in list(live.conversations):
+            conv = conversation.conv
+            if live.is_outside(conv):
+                self._unlink(live, conversation)
+            elif not live.is_inside(conv):
+                self._missing.unseen(conv, live.user)
+        linked = {conversation.conv: conversation.applied or 0 for conversation in live.conversations}
+        session.floors = {
+            conv: floor for conv, floor in session.floors.items() if conv in linked and linked[conv] < floor
+        }
 
     def _link(self, live: LiveUser, conv: int) -> LiveConversation:
         conversation = self._conversations.get(conv)
         if conversation is None:
             conversation = self._conversations[conv] = LiveConversation(conv)
-        conversation.users.add(live)
-        live.conversations.add(conversation)
+        if conversation not in live.conversations:
+            conversation.users.add(live)
+            live.conversations.add(conversation)
+            for session in live.sessions:
+                set_outside(session, conv)
         return conversation
 
     def _unlink(self, live: LiveUser, conversation: LiveConversation) -> None:
         live.conversations.discard(conversation)
         conversation.users.discard(live)
-        if not conversation.users:
-            self._conversations.pop(conversation.conv, None)
+        for session in live.sessions:
+            session.floors.pop(conversation.conv, None)
+        if not conversation.users and self._conversations.pop(conversation.conv, None) is not None:
+            for seq in sorted(conversation.pending):
+                conversation.pending.pop(seq).answer()
 
 
 def encode_entry(entry: Entry) -> bytes:

@@ -1,8 +1,9 @@
 """The heart: operations → group commit → delivery, in seq order.
 
-All that arrives while a commit is in flight goes into the next one. After the commit each outcome is delivered and
-answered in the order of the batch, in one step, so that the acks and entries of a conversation leave every connection
-in seq order. An answer is given only for what is durable.
+All that arrives while a commit is in flight goes into the next one. A few committers, chosen by conversation, hide the
+latency of a commit. After it each outcome is delivered and answered in the order of the batch, in one step; what must
+wait for entries of other nodes is delivered and answered in seq order all the same (see
+:mod:`mrccsc_server.services.live`). An answer is given only for what is durable.
 """
 
 from __future__ import annotations
@@ -17,14 +18,13 @@ from mrccsc_server.domain.operations import Operation
 from mrccsc_server.domain.planning import Outcome
 from mrccsc_server.domain.state import Duplicate, Stored
 from mrccsc_server.ports import Bus, EntryHint, Log
-from mrccsc_server.services.live import Live, Session
+from mrccsc_server.services.live import Live
+from mrccsc_server.services.roster import Arrival, Done
+from mrccsc_server.services.session import Session
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.limits import Limits
 
 log = logging.getLogger(__name__)
-
-Done = Callable[[Outcome], None]
-Observer = Callable[[Stored], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class _Submission:
 class LogService:
     """Takes operations and sees them stored and delivered.
 
-    Operations of one conversation are decided in the order in which they were submitted. ``observers`` are called for
-    every stored entry after its delivery.
+    Operations of one conversation are decided in the order in which they were submitted. ``committed`` is told of each
+    commit: how many operations, how many seconds, what was stored.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class LogService:
         bus: Bus,
         limits: Limits,
         *,
+        committers: int,
         committed: Callable[[int, float, Iterable[Stored]], None],
     ) -> None:
         self._store = store
@@ -56,26 +57,28 @@ class LogService:
         self._bus = bus
         self._limits = limits
         self._committed = committed
-        self._queue: deque[_Submission] = deque()
-        self._work = asyncio.Event()
+        self._queues: list[deque[_Submission]] = [deque() for _ in range(committers)]
+        self._work = [asyncio.Event() for _ in self._queues]
+        self._open = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self.observers: list[Observer] = []
 
     @property
     def waiting(self) -> int:
         """Operations that wait for a commit."""
-        return len(self._queue)
+        return sum(map(len, self._queues))
 
     def submit(self, operation: Operation, session: Session, done: Done, *, acked: bool) -> None:
         """Queue an operation; ``done`` gets its outcome in order, after the delivery. Raises ``overloaded``.
 
         With ``acked`` the session is answered by ``done`` itself and gets no entry.
         """
-        if len(self._queue) >= self._limits.commit_queue:
+        if self.waiting >= self._limits.commit_queue:
             raise Refusal(ErrorCode.OVERLOADED, retry_after=1_000)
-        self._queue.append(_Submission(operation, session, acked, done))
-        self._work.set()
+        which = operation.conv % len(self._queues)
+        self._queues[which].append(_Submission(operation, session, acked, done))
+        self._work[which].set()
+        self._open += 1
         self._idle.clear()
 
     async def perform(self, operation: Operation, session: Session) -> Stored | Duplicate:
@@ -94,20 +97,27 @@ class LogService:
 
     async def run(self) -> None:
         """Commit what is queued, batch by batch, until cancelled."""
-        clock = asyncio.get_running_loop().time
-        while True:
-            if not self._queue:
-                self._idle.set()
-                self._work.clear()
-                await self._work.wait()
-            batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._limits.commit_batch))]
-            began = clock()
-            outcomes = await self._append([submission.operation for submission in batch])
-            self._settle(batch, outcomes, clock() - began)
+        async with asyncio.TaskGroup() as committers:
+            for queue, work in zip(self._queues, self._work, strict=True):
+                committers.create_task(self._commit(queue, work))
 
     async def drain(self) -> None:
         """Wait until everything queued is stored and answered."""
         await self._idle.wait()
+
+    async def _commit(self, queue: deque[_Submission], work: asyncio.Event) -> None:
+        clock = asyncio.get_running_loop().time
+        while True:
+            if not queue:
+                work.clear()
+                await work.wait()
+            batch = [queue.popleft() for _ in range(min(len(queue), self._limits.commit_batch))]
+            operations = [submission.operation for submission in batch]
+            began = clock()
+            self._live.begin_commit(operations)
+            outcomes = await self._append(operations)
+            self._settle(batch, outcomes, clock() - began)
+            self._live.end_commit(operations)
 
     async def _append(self, operations: list[Operation]) -> list[Outcome]:
         try:
@@ -119,18 +129,25 @@ class LogService:
             return [Refusal(ErrorCode.UNAVAILABLE)] * len(operations)
 
     def _settle(self, batch: list[_Submission], outcomes: list[Outcome], seconds: float) -> None:
-        stored: list[Stored] = []
-        for submission, outcome in zip(batch, outcomes, strict=True):
-            if isinstance(outcome, Stored):
-                stored.append(outcome)
-                self._live.deliver(outcome, submission.session, acked=submission.acked)
-            try:
-                submission.done(outcome)
-            except Exception:
-                log.exception("An outcome could not be answered")
+        # The others need not wait for what may be missing here.
+        stored = [outcome for outcome in outcomes if isinstance(outcome, Stored)]
         if stored:
             self._bus.publish([EntryHint(outcome) for outcome in stored])
-            for observer in self.observers:
-                for outcome in stored:
-                    observer(outcome)
+        for submission, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, Stored):
+                self._live.deliver(Arrival(outcome, submission.session, submission.acked, self._closing(submission)))
+            else:
+                self._answer(submission, outcome)
         self._committed(len(batch), seconds, stored)
+
+    def _closing(self, submission: _Submission) -> Done:
+        return lambda outcome: self._answer(submission, outcome)
+
+    def _answer(self, submission: _Submission, outcome: Outcome) -> None:
+        try:
+            submission.done(outcome)
+        except Exception:
+            log.exception("An outcome could not be answered")
+        self._open -= 1
+        if not self._open:
+            self._idle.set()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mrccsc_server.domain.contacts import ContactAct
-from mrccsc_server.ports import Bus, Store, UserHint
-from mrccsc_server.services.live import Live, Session
+from mrccsc_server.ports import Bus, Chosen, Store, UserHint
+from mrccsc_server.services.live import Live
 from mrccsc_server.services.presence import PresenceService
+from mrccsc_server.services.session import Session
 from mrccsc_shared.codec import encode
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.messages.contact import Contact
-from mrccsc_shared.messages.presence import ChosenStatus
+from mrccsc_shared.messages.presence import ChosenStatus, Presence
 from mrccsc_shared.text import check_name, check_topic, check_username
 
 
@@ -33,9 +36,9 @@ class People:
         """Carry out an act; the relation in the eyes of the actor."""
         change = await self._store.contacts.act(act, session.user, other)
         if change.friends:
-            change.mine["presence"] = self._presence.of(other)
-            if change.theirs is not None:
-                change.theirs["presence"] = self._presence.of(session.user)
+            seen = await self._presence.of((other, session.user))
+            self._add(change.mine, seen)
+            self._add(change.theirs, seen)
         if change.changed:
             self._tell(session.user, change.mine, but=session)
         if change.theirs is not None:
@@ -47,20 +50,22 @@ class People:
         if display_name is None:
             return
         await self._store.accounts.rename(session.user, check_name(display_name))
+        seen = await self._presence.of((session.user,))
         for friend in await self._store.contacts.friends(session.user):
-            await self._tell_of(friend, session.user)
+            for contact in await self._store.contacts.of_user(friend):
+                if contact["user"]["user"] == session.user:
+                    self._add(contact, seen)
+                    self._tell(friend, contact)
 
     async def set_status(self, session: Session, status: ChosenStatus, text: str | None) -> None:
         """Choose how one is seen."""
         chosen = check_topic(text) if text else None
         await self._store.accounts.set_status(session.user, status, chosen)
-        self._presence.choose(session.user, status, chosen)
+        await self._presence.choose(session.user, Chosen(status, chosen))
 
-    async def _tell_of(self, reader: int, user: int) -> None:
-        for contact in await self._store.contacts.of_user(reader):
-            if contact["user"]["user"] == user:
-                contact["presence"] = self._presence.of(user)
-                self._tell(reader, contact)
+    def _add(self, contact: Contact | None, presences: Mapping[int, Presence]) -> None:
+        if contact is not None and (seen := presences.get(contact["user"]["user"])) is not None:
+            contact["presence"] = seen
 
     def _tell(self, user: int, contact: Contact, but: Session | None = None) -> None:
         line = encode({"type": "contact", "contact": contact})

@@ -1,80 +1,97 @@
-"""Who is here: a lease per connection, how the user chose to be seen, and a grace for those who move.
+"""Who is here: how a user chose to be seen, told to friends on all nodes, with a grace for those who move.
 
-A change is told to friends only, and only when what they see changed: moving between nodes within the grace does not
-flicker, and ``invisible`` looks offline.
+The lease store knows who is connected; this service keeps it told of the users of this node, and tells friends what it
+says. A change is told to friends only. What the store cannot say is unknown, which is never shown as offline.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
-from collections.abc import Callable, Collection, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Coroutine, Iterable
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import cast
 
-from mrccsc_server.ports import Account, Bus, Clock, Contacts, UserHint
+from mrccsc_server.ports import Account, Bus, Chosen, Contacts, Presence, PresenceHint
 from mrccsc_server.services.live import Live
 from mrccsc_shared.codec import encode
 from mrccsc_shared.errors import Refusal
 from mrccsc_shared.limits import Limits
-from mrccsc_shared.messages.presence import ChosenStatus, Presence, PresenceEvent
+from mrccsc_shared.messages.presence import Presence as Seen
+from mrccsc_shared.messages.presence import PresenceEvent
 
 log = logging.getLogger(__name__)
-
-LAST_SEEN_KEPT = 100_000
-"""Users whose last moment here is remembered."""
-
-
-_ABSENT = ("offline", None)
 
 Spawn = Callable[[Coroutine[object, object, None]], object]
 """Runs a coroutine in the background and reports its failure."""
 
+BATCH = 500
+"""Users that are asked about at once."""
+
+PAUSE = 0.1
+"""Seconds between two batches of what is told anew after a gap."""
+
+RETRY = 1.0
+"""Seconds before friends are looked for again after the database did not answer."""
+
 
 @dataclass(slots=True)
 class _Here:
-    """A user who is here, or was a moment ago."""
+    """A user who is here, or was a moment ago. ``said`` is what the lease store was told."""
 
-    status: ChosenStatus
-    text: str | None
+    chosen: Chosen
     connections: int = 0
     grace: asyncio.TimerHandle | None = None
+    said: bool = False
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def stays(self) -> bool:
+        return self.connections > 0 or self.grace is not None
 
 
 class PresenceService:
-    """The presence of the users of this node."""
+    """The presence of the users of this node, and of their friends."""
 
     def __init__(
         self,
         contacts: Contacts,
+        presence: Presence,
         live: Live,
         bus: Bus,
-        clock: Clock,
         limits: Limits,
         spawn: Spawn,
     ) -> None:
         self._contacts = contacts
+        self._presence = presence
         self._live = live
         self._bus = bus
-        self._clock = clock
         self._grace = limits.presence_grace
         self._spawn = spawn
         self._here: dict[int, _Here] = {}
-        self._last_seen: OrderedDict[int, int] = OrderedDict()
-        self._told: dict[int, tuple[str, str | None]] = {}
-        self._telling: set[int] = set()
+        self._unheard: set[int] = set()
+        """Users who came, went or chose while nobody could be told."""
+        self._changed: dict[int, None] = {}
+        self._telling = False
+        self._asked: dict[int, set[int]] = {}
+        """Who is to be told how a user is seen."""
+        self._asking = False
+        self._renewing = False
+        presence.listen(self.tell)
 
-    def enter(self, account: Account) -> None:
-        """One more connection of a user."""
+    # -- the users of this node ------------------------------------------------------------------------------------
+
+    async def enter(self, account: Account) -> None:
+        """One more connection of a user. Returns when the others can see it, or the bus is away."""
         here = self._here.get(account.user)
         if here is None:
-            here = self._here[account.user] = _Here(account.status, account.status_text)
+            here = self._here[account.user] = _Here(Chosen(account.status, account.status_text))
         if here.grace is not None:
             here.grace.cancel()
             here.grace = None
         here.connections += 1
-        self._tell(account.user)
+        await self._agree(account.user, here)
 
     def leave(self, user: int, *, at_once: bool) -> None:
         """One connection less; the last one takes the user offline, ``at_once`` or after the grace."""
@@ -85,78 +102,131 @@ class PresenceService:
         if here.connections > 0:
             return
         if at_once or not self._grace:
-            self._depart(user)
+            self._depart(user, here)
         elif here.grace is None:
-            here.grace = asyncio.get_running_loop().call_later(self._grace, self._depart, user)
+            here.grace = asyncio.get_running_loop().call_later(self._grace, self._depart, user, here)
 
-    def choose(self, user: int, status: ChosenStatus, text: str | None) -> None:
-        """The user wants to be seen like this."""
+    async def choose(self, user: int, chosen: Chosen) -> None:
+        """The user wants to be seen like this, on all devices and nodes."""
         if here := self._here.get(user):
-            if status == "invisible" and here.status != "invisible":
-                self._remember(user)
-            here.status, here.text = status, text
-            self._tell(user)
+            here.chosen = chosen
+            async with here.lock:
+                await self._presence.choose(user, here.chosen)
+            self._note(user)
 
-    def of(self, user: int) -> Presence:
-        """How a user is seen now."""
-        here = self._here.get(user)
-        if here is not None and here.status != "invisible":
-            seen: Presence = {"user": user, "status": here.status}
-            if here.text:
-                seen["text"] = here.text
-            return seen
-        absent: Presence = {"user": user, "status": "offline"}
-        if last_seen := self._last_seen.get(user):
-            absent["last_seen"] = last_seen
-        return absent
+    async def of(self, users: Collection[int]) -> dict[int, Seen]:
+        """How users are seen now. Who is missing is unknown."""
+        return await self._presence.of(users) if users else {}
 
-    def _depart(self, user: int) -> None:
-        here = self._here.get(user)
-        if here is None or here.connections > 0:
-            return
+    def _depart(self, user: int, here: _Here) -> None:
         if here.grace is not None:
             here.grace.cancel()
-        del self._here[user]
-        if here.status != "invisible":
-            self._remember(user)
-        self._tell(user)
+            here.grace = None
+        self._spawn(self._agree(user, here))
 
-    def _remember(self, user: int) -> None:
-        self._last_seen[user] = self._clock.now()
-        self._last_seen.move_to_end(user)
-        if len(self._last_seen) > LAST_SEEN_KEPT:
-            self._last_seen.popitem(last=False)
-
-    def _tell(self, user: int) -> None:
-        if user not in self._telling:
-            self._telling.add(user)
-            self._spawn(self._tell_friends(user))
-
-    async def _tell_friends(self, user: int) -> None:
-        """Tell friends what changed. One at a time per user, so that the last word is the present state."""
-        try:
-            while (seen := self._look(user)) != self._told.get(user, _ABSENT):
-                if seen == _ABSENT:
-                    self._told.pop(user, None)
+    async def _agree(self, user: int, here: _Here) -> None:
+        """Bring the lease store to what is true here. One at a time per user, so that the last word counts."""
+        async with here.lock:
+            changed = False
+            if here.stays != here.said:
+                here.said = here.stays
+                if here.said:
+                    changed = await self._presence.arrive(user, here.chosen)
                 else:
-                    self._told[user] = seen
-                line = encode(presence_event(self.of(user)))
-                self._send(await self._contacts.friends(user), line)
-        except Refusal:
-            log.warning("Friends were not told of a presence: the database does not answer.")
-            self._told.pop(user, None)
+                    changed = await self._presence.depart(user)
+                changed = changed or not self._bus.connected
+            if not here.stays and not here.said and self._here.get(user) is here:
+                del self._here[user]
+        if changed:
+            self._note(user)
+
+    def _note(self, user: int) -> None:
+        if not self._bus.connected:
+            self._unheard.add(user)
+        self.tell((user,))
+
+    # -- telling friends -------------------------------------------------------------------------------------------
+
+    def tell(self, users: Collection[int]) -> None:
+        """Users may be seen differently now: see that their friends on all nodes are told."""
+        self._changed.update(dict.fromkeys(users))
+        if self._changed and not self._telling:
+            self._telling = True
+            self._spawn(self._tell())
+
+    async def _tell(self) -> None:
+        try:
+            while users := _take(self._changed):
+                try:
+                    friends = await self._contacts.friends_of(users)
+                except Refusal:
+                    log.warning("Friends are not told of a presence yet: the database does not answer.")
+                    self._changed.update(dict.fromkeys(users))
+                    await asyncio.sleep(RETRY)
+                    continue
+                hints = [PresenceHint(user, tuple(of)) for user, of in friends.items() if of]
+                self._bus.publish(hints)
+                for hint in hints:
+                    self.hear(hint)
         finally:
-            self._telling.discard(user)
+            self._telling = False
 
-    def _look(self, user: int) -> tuple[str, str | None]:
-        seen = self.of(user)
-        return seen["status"], seen.get("text")
+    def hear(self, hint: PresenceHint) -> None:
+        """Friends who are here are to be told how a user is seen now."""
+        if readers := [friend for friend in hint.friends if friend in self._live.users]:
+            self._ask(hint.user, readers)
 
-    def _send(self, friends: Collection[int], line: bytes) -> None:
-        self._live.to_users(friends, line)
-        self._bus.publish([UserHint(tuple(friends), line)])
+    def _ask(self, user: int, readers: Iterable[int]) -> None:
+        self._asked.setdefault(user, set()).update(readers)
+        if not self._asking:
+            self._asking = True
+            self._spawn(self._answer())
+
+    async def _answer(self) -> None:
+        """Look up and tell, batch by batch: what is heard during a look-up is looked up again after it."""
+        try:
+            while users := list(islice(self._asked, BATCH)):
+                readers = {user: self._asked.pop(user) for user in users}
+                for user, seen in (await self._presence.of(users)).items():
+                    self._live.to_users(readers[user], encode(presence_event(seen)))
+        finally:
+            self._asking = False
+
+    # -- after a gap -----------------------------------------------------------------------------------------------
+
+    def renew(self) -> None:
+        """Hints may have been lost: tell of those here whom nobody heard of, and look up all friends of those here."""
+        self.tell(self._unheard)
+        self._unheard.clear()
+        if not self._renewing:
+            self._renewing = True
+            self._spawn(self._renew())
+
+    async def _renew(self) -> None:
+        try:
+            users = dict.fromkeys(self._live.users)
+            while readers := _take(users):
+                try:
+                    friends = await self._contacts.friends_of(readers)
+                except Refusal:
+                    users.update(dict.fromkeys(readers))
+                    await asyncio.sleep(RETRY)
+                    continue
+                for reader, of in friends.items():
+                    for friend in of:
+                        self._ask(friend, (reader,))
+                await asyncio.sleep(PAUSE)
+        finally:
+            self._renewing = False
 
 
-def presence_event(seen: Presence) -> PresenceEvent:
+def _take(users: dict[int, None]) -> list[int]:
+    taken = list(islice(users, BATCH))
+    for user in taken:
+        del users[user]
+    return taken
+
+
+def presence_event(seen: Seen) -> PresenceEvent:
     """The event that says so."""
     return cast(PresenceEvent, {"type": "presence", **seen})

@@ -7,7 +7,7 @@ import logging
 
 from mrccsc_server.domain.fitting import LIST_BYTES
 from mrccsc_server.ports import Page, Store
-from mrccsc_server.services.live import Session
+from mrccsc_server.services.session import Session
 from mrccsc_shared.entry import Entry
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.messages.history import HistoryGet, SearchMessages

@@ -9,11 +9,12 @@ from mrccsc_server.domain.operations import Change, Invite, Join, Leave, Operati
 from mrccsc_server.domain.state import Duplicate, Stored
 from mrccsc_server.ports import Bus, ConversationHint, Store, UserHint
 from mrccsc_server.services.digest import Digester
-from mrccsc_server.services.live import Live, Session
+from mrccsc_server.services.live import Live
 from mrccsc_server.services.log import LogService
 from mrccsc_server.services.presence import PresenceService, Spawn
+from mrccsc_server.services.session import Session
 from mrccsc_shared.codec import encode
-from mrccsc_shared.entry import Role, Visibility
+from mrccsc_shared.entry import Entry, Role, Visibility
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.messages.conversation import Conversation
 from mrccsc_shared.messages.group import Member
@@ -46,7 +47,7 @@ class Rooms:
         self._bus = bus
         self._digest = digest
         self._spawn = spawn
-        log_service.observers.append(self._refresh_after)
+        live.observers.append(self._refresh_after)
 
     # -- coming in -------------------------------------------------------------------------------------------------
 
@@ -54,9 +55,8 @@ class Rooms:
         """The direct conversation with a friend."""
         mine, theirs = await self._store.conversations.open_direct(session.user, friend)
         if theirs is not None:
-            self._live.introduce(session.user, mine, session)
-            self._live.introduce(friend, theirs)
-            self._bus.publish([UserHint((friend,), encode({"type": "conversation", "conversation": theirs}))])
+            self._introduce(session.user, mine, session)
+            self._introduce(friend, theirs)
         return mine
 
     async def create_group(
@@ -67,7 +67,7 @@ class Rooms:
         digest = self._digest("create", title, topic, visibility)
         view, new = await self._store.conversations.create_group(session.user, cid, digest, title, topic, visibility)
         if new:
-            self._live.introduce(session.user, view, session)
+            self._introduce(session.user, view, session)
         return view
 
     async def join(self, session: Session, conv: int, cid: str) -> Conversation:
@@ -167,8 +167,10 @@ class Rooms:
     async def members(self, session: Session, conv: int, after: int, limit: int) -> tuple[list[Member], bool]:
         """A page of members with their presence as of now."""
         members, more = await self._store.conversations.members(conv, session.user, after, limit)
+        presences = await self._presence.of([member["user"]["user"] for member in members])
         for member in members:
-            member["presence"] = self._presence.of(member["user"]["user"])
+            if (seen := presences.get(member["user"]["user"])) is not None:
+                member["presence"] = seen
         return members, more
 
     # -- within ----------------------------------------------------------------------------------------------------
@@ -176,13 +178,16 @@ class Rooms:
     async def _perform(self, session: Session, operation: Operation) -> Stored | Duplicate:
         return await self._log.perform(operation, session)
 
+    def _introduce(self, user: int, view: Conversation, origin: Session | None = None) -> None:
+        self._live.introduce(user, view, origin)
+        self._bus.publish([UserHint((user,), encode({"type": "conversation", "conversation": view}))])
+
     def _tell(self, user: int, line: bytes, but: Session | None = None) -> None:
         self._live.to_users((user,), line, but)
         self._bus.publish([UserHint((user,), line)])
 
-    def _refresh_after(self, stored: Stored) -> None:
-        """A group's facts changed: whoever sees other facts now is sent the conversation anew."""
-        entry = stored.entry
+    def _refresh_after(self, entry: Entry) -> None:
+        """A group's facts changed: whoever is here and sees other facts now is sent the conversation anew."""
         if entry["kind"] == "change":
             users = self._live.members(entry["conv"])[:REFRESHED_MAX]
         elif entry["kind"] == "role":

@@ -12,8 +12,10 @@ from mrccsc_server.ports import Account, Bus, Clock, Guesses, Rate, SessionsEnde
 from mrccsc_server.security.passwords import Passwords
 from mrccsc_server.security.throttle import Throttle
 from mrccsc_server.security.tokens import digest, new_token
-from mrccsc_server.services.live import Live, Session
+from mrccsc_server.services.gaps import Gaps
+from mrccsc_server.services.live import Live
 from mrccsc_server.services.presence import PresenceService, presence_event
+from mrccsc_server.services.session import Session
 from mrccsc_shared import limits as protocol
 from mrccsc_shared.codec import encode
 from mrccsc_shared.errors import CloseCode, ErrorCode, Refusal
@@ -38,6 +40,9 @@ FRAME_RESERVE = 4_096
 
 PRESENCE_RESERVE = 48_000
 """Bytes of ``session.ready`` for the presence of friends; that of further ones follows as events."""
+
+SNAPSHOTS = 10
+"""Snapshots that are read at most until one is not behind what is delivered here."""
 
 SWEEP_SECONDS = 15.0
 """Seconds between two looks at whether the sessions that are connected here were ended elsewhere."""
@@ -82,6 +87,7 @@ class SignIn:
         self,
         store: Store,
         live: Live,
+        gaps: Gaps,
         presence: PresenceService,
         bus: Bus,
         passwords: Passwords,
@@ -89,6 +95,7 @@ class SignIn:
     ) -> None:
         self._store = store
         self._live = live
+        self._gaps = gaps
         self._presence = presence
         self._bus = bus
         self._passwords = passwords
@@ -149,30 +156,41 @@ class SignIn:
         """
         self._live.enter(session)
         try:
-            self._live.watch(session, await self._store.conversations.ids(session.user))
-            room = protocol.MAX_SERVER_LINE - FRAME_RESERVE - PRESENCE_RESERVE
-            snapshot = await self._store.log.snapshot(session.user, epoch=epoch, cursors=cursors, max_bytes=room)
+            convs = await self._store.conversations.ids(session.user)
+            self._live.watch(session, convs)
+            await self._gaps.follow((session.user,), convs)
+            for _ in range(SNAPSHOTS):
+                snapshot = await self._read(session, epoch, cursors)
+                if not self._live.here(session):
+                    return
+                ready, late = await self._ready(session, snapshot, re, token)
+                if self._live.release(session, encode(ready), snapshot.heads):
+                    for event in late:
+                        session.send(encode(event))
+                    return
         except BaseException:
-            self._live.leave(session)
+            self.leave(session)
             raise
-        if not self._live.here(session):
-            return
-        session.present = True
-        self._presence.enter(session.account)
-        ready, late = self._ready(session, snapshot, re, token)
-        self._live.release(session, encode(ready), snapshot.heads)
-        for event in late:
-            session.send(encode(event))
+        self.leave(session)
+        raise Refusal(ErrorCode.UNAVAILABLE)
 
-    def _ready(
+    async def _read(self, session: Session, epoch: str | None, cursors: Mapping[int, int] | None) -> Snapshot:
+        room = protocol.MAX_SERVER_LINE - FRAME_RESERVE - PRESENCE_RESERVE
+        return await self._store.log.snapshot(session.user, epoch=epoch, cursors=cursors, max_bytes=room)
+
+    async def _ready(
         self, session: Session, snapshot: Snapshot, re: int, token: str | None
     ) -> tuple[SessionReady, list[PresenceEvent]]:
+        if not session.present:
+            session.present = True
+            await self._presence.enter(session.account)
+        friends = [contact["user"]["user"] for contact in snapshot.contacts if contact["relation"] == "friend"]
+        presences = await self._presence.of(friends)
         late: list[PresenceEvent] = []
         room = PRESENCE_RESERVE
         by_relation: dict[str, list[Contact]] = {"friend": [], "incoming": [], "outgoing": [], "blocked": []}
         for contact in snapshot.contacts:
-            if contact["relation"] == "friend":
-                seen = self._presence.of(contact["user"]["user"])
+            if (seen := presences.get(contact["user"]["user"])) is not None:
                 room -= 80 + len(seen.get("text", "").encode()) * 2
                 if room > 0:
                     contact["presence"] = seen

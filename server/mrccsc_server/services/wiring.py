@@ -7,10 +7,24 @@ import logging
 from collections.abc import Coroutine, Iterable
 from typing import TypeVar
 
+from pydantic_core import from_json
+
 from mrccsc_server.domain.state import Stored
-from mrccsc_server.ports import Clock, Cluster, ConversationHint, EntryHint, Hint, SessionsEnded, Store, UserHint
+from mrccsc_server.ports import (
+    Clock,
+    Cluster,
+    ConversationHint,
+    EntryHint,
+    HeadHint,
+    Hint,
+    PresenceHint,
+    SessionsEnded,
+    Store,
+    UserHint,
+)
 from mrccsc_server.security.passwords import Passwords
 from mrccsc_server.services.digest import digester
+from mrccsc_server.services.gaps import Gaps
 from mrccsc_server.services.limits import Rates
 from mrccsc_server.services.live import Live
 from mrccsc_server.services.log import LogService
@@ -18,12 +32,17 @@ from mrccsc_server.services.people import People
 from mrccsc_server.services.presence import PresenceService
 from mrccsc_server.services.reading import Reading
 from mrccsc_server.services.rooms import Rooms
+from mrccsc_server.services.roster import Arrival
 from mrccsc_server.services.sign_in import SignIn, make_door
+from mrccsc_server.services.sweep import Sweep
 from mrccsc_server.telemetry.metrics import Metrics
 from mrccsc_shared.limits import Limits
 from mrccsc_shared.messages.session import RegistrationMode
 
 log = logging.getLogger(__name__)
+
+VIEW = b'{"type":"conversation","conversation":'
+"""What the frame of a conversation begins with."""
 
 T = TypeVar("T")
 
@@ -49,16 +68,19 @@ class Services:
         self.digest = digester(store.log.secret)
         self.rates = Rates(clock, limits)
         bus = cluster.bus
-        self.live = Live()
-        self.log = LogService(store.log, self.live, bus, limits, committed=self._committed)
-        self.presence = PresenceService(store.contacts, self.live, bus, clock, limits, self.spawn)
+        self.gaps = Gaps(store, bus, self._attend)
+        self.live = Live(self.gaps)
+        self.gaps.attach(self.live)
+        self.log = LogService(store.log, self.live, bus, limits, committers=store.committers, committed=self._committed)
+        self.presence = PresenceService(store.contacts, cluster.presence, self.live, bus, limits, self._attend)
+        self.sweep = Sweep(store, self.live, self.gaps, self.presence, bus, clock, limits)
         door = make_door(registration, cluster.throttles, clock, limits)
-        self.sign_in = SignIn(store, self.live, self.presence, bus, passwords, door)
+        self.sign_in = SignIn(store, self.live, self.gaps, self.presence, bus, passwords, door)
         self.people = People(store, self.live, self.presence, bus)
         self.rooms = Rooms(store, self.live, self.log, self.presence, bus, self.digest, self.spawn)
         self.reading = Reading(store)
         self._tasks: set[asyncio.Task[object]] = set()
-        self._background: list[asyncio.Task[object]] = []
+        self._background: set[asyncio.Task[object]] = set()
         bus.listen(self)
 
     def spawn(self, work: Coroutine[object, object, None]) -> None:
@@ -69,11 +91,14 @@ class Services:
 
     def start(self) -> None:
         """Set going what runs as long as the node: committing, indexing, sweeping."""
-        loop = asyncio.get_running_loop()
-        for work in (self.log.run(), self.reading.index(), self.sign_in.sweep()):
-            task: asyncio.Task[object] = loop.create_task(work)
-            task.add_done_callback(self._finished)
-            self._background.append(task)
+        for work in (
+            self.log.run(),
+            self.reading.index(),
+            self.sign_in.sweep(),
+            self.sweep.run(),
+            self.sweep.renew(),
+        ):
+            self._attend(work)
 
     async def stop(self, seconds: float) -> None:
         """Finish what is under way within ``seconds``, then end the rest."""
@@ -89,8 +114,15 @@ class Services:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
 
+    def _attend(self, work: Coroutine[object, object, None]) -> None:
+        """Run something that nobody waits for when the node ends."""
+        task: asyncio.Task[object] = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._finished)
+
     def _finished(self, task: asyncio.Task[object]) -> None:
         self._tasks.discard(task)
+        self._background.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("A background task failed", exc_info=error)
 
@@ -100,18 +132,39 @@ class Services:
         for outcome in stored:
             self.metrics.entries[outcome.entry["kind"]] += 1
 
+    # -- what the other nodes say ----------------------------------------------------------------------------------
+
     def gap(self) -> None:
-        """Hints may have been lost."""
+        """See :class:`mrccsc_server.ports.Hearer`."""
+        self.sweep.gap()
 
     def hear(self, hint: Hint) -> None:
-        """Deliver what another node says."""
+        """See :class:`mrccsc_server.ports.Hearer`."""
         match hint:
             case EntryHint(outcome):
                 if isinstance(outcome, Stored):
-                    self.live.deliver(outcome)
+                    if outcome.entry["by"] in self.live.users:
+                        self.rates.sends.charge(outcome.entry["by"])
+                    self.live.deliver(Arrival(outcome))
+            case HeadHint(conv, head):
+                self.live.expect(conv, head)
             case UserHint(users, line):
-                self.live.to_users(users, line)
+                self._hear_users(users, line)
+            case PresenceHint():
+                self.presence.hear(hint)
             case ConversationHint(conv, line, but):
                 self.live.to_members(conv, line, but)
             case SessionsEnded(user, sessions):
                 self.sign_in.close(user, sessions)
+
+    def _hear_users(self, users: Iterable[int], line: bytes) -> None:
+        """Send on a frame; one of a conversation that a user is new to is read from the database instead."""
+        if not line.startswith(VIEW):
+            self.live.to_users(users, line)
+            return
+        conv = from_json(line)["conversation"]["conv"]
+        for user in users:
+            if self.live.is_inside(user, conv):
+                self.live.to_users((user,), line)
+            elif user in self.live.users:
+                self.gaps.unseen(conv, user)

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from mrccsc_server.domain.state import Stored
 from mrccsc_server.ports import Account
-from mrccsc_server.services.live import HELD_MAX, Live, Session
+from mrccsc_server.services.live import Live
+from mrccsc_server.services.roster import Arrival
+from mrccsc_server.services.session import HELD_MAX, Session
 from mrccsc_shared.codec import encode
 from mrccsc_shared.errors import CloseCode
 
@@ -36,6 +38,22 @@ class Ears:
 
     def types(self) -> list[str]:
         return [line["type"] for line in self.lines]
+
+
+class Wanted:
+    """Remembers what the node was told to fetch."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, int]] = []
+
+    def behind(self, conv: int) -> None:
+        self.asked.append(("behind", conv))
+
+    def entered(self, conv: int) -> None:
+        self.asked.append(("entered", conv))
+
+    def unseen(self, conv: int, user: int) -> None:
+        self.asked.append(("unseen", user))
 
 
 class Group:
@@ -88,7 +106,7 @@ def opened(live: Live, user: int, group: Group) -> tuple[Session, Ears]:
 def test_nothing_falls_between_the_snapshot_and_live_delivery(acts: list[str], data: st.DataObject) -> None:
     """Bob opens a session while he and others act; the steps of opening fall at any moments between the acts."""
     moments = sorted(data.draw(st.lists(st.integers(0, len(acts)), min_size=4, max_size=4)))
-    live, group = Live(), Group()
+    live, group = Live(Wanted()), Group()
     opened(live, ALICE, group)
     ears = Ears()
     bob = session(BOB, ears)
@@ -126,7 +144,7 @@ def test_nothing_falls_between_the_snapshot_and_live_delivery(acts: list[str], d
             stored = group.leave(BOB)
         else:
             continue
-        live.deliver(stored)
+        live.deliver(Arrival(stored))
         story.append((stored.entry["kind"], stored.entry["seq"]))
 
     inside = CONV in heads
@@ -149,48 +167,49 @@ def test_nothing_falls_between_the_snapshot_and_live_delivery(acts: list[str], d
 
 
 def test_the_asking_connection_is_acked_and_the_other_devices_get_the_entry() -> None:
-    live, group = Live(), Group()
+    live, group = Live(Wanted()), Group()
     first, ears = opened(live, ALICE, group)
     _, others = opened(live, ALICE, group)
-    live.deliver(group.message(), first, acked=True)
-    live.deliver(group.message(), first)
+    live.deliver(Arrival(group.message(), first, acked=True))
+    live.deliver(Arrival(group.message(), first))
     assert ears.seqs() == [3]
     assert others.seqs() == [2, 3]
 
 
 def test_who_joins_hears_the_entry_before_the_answer_and_other_devices_get_the_conversation_first() -> None:
-    live, group = Live(), Group()
+    live, group = Live(Wanted()), Group()
     first, ears = opened(live, BOB, group)
     _, others = opened(live, BOB, group)
-    live.deliver(group.join(BOB), first)
+    live.deliver(Arrival(group.join(BOB), first, done=lambda _: None))
     assert ears.types() == ["ready", "entry"]
     assert others.types() == ["ready", "conversation", "entry"]
     assert others.lines[1]["conversation"]["head"] == others.lines[2]["seq"] - 1
 
 
 def test_a_late_or_doubled_hint_has_no_effect() -> None:
-    live, group = Live(), Group()
+    live, group = Live(Wanted()), Group()
     _, ears = opened(live, ALICE, group)
     first, second = group.message(), group.message()
     for stored in (first, first, second, first, second):
-        live.deliver(stored)
+        live.deliver(Arrival(stored))
     assert ears.seqs() == [2, 3]
 
 
 def test_a_session_that_waits_too_long_for_its_snapshot_is_sent_away() -> None:
-    live, group = Live(), Group()
+    live, group = Live(Wanted()), Group()
+    opened(live, ALICE, group)
     ears = Ears()
     waiting = session(ALICE, ears)
     live.enter(waiting)
     live.watch(waiting, group.heads(ALICE))
     for _ in range(HELD_MAX + 1):
-        live.deliver(group.message())
+        live.deliver(Arrival(group.message()))
     assert ears.closed is CloseCode.OVERLOADED
     assert ears.lines == []
 
 
 def test_the_last_session_leaves_nothing_behind() -> None:
-    live, group = Live(), Group()
+    live, group = Live(Wanted()), Group()
     first, _ = opened(live, ALICE, group)
     second, _ = opened(live, ALICE, group)
     assert not live.leave(first)
