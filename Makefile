@@ -1,5 +1,6 @@
 # make run     chat: make the environment, start a server in the background if none runs, open the client
 # make test    run all tests            ARGS='-k framing' passes options on to pytest
+# make cluster a whole cluster: MariaDB, Redis, three nodes and nginx, until Ctrl+C    ARGS='--fresh' forgets the last
 # make check   lint, format, types, import rules, generated documents
 # make docs    write the generated documents again
 # make lock    pin the newest versions that pyproject.toml allows
@@ -13,13 +14,18 @@ SOURCES := shared server tui_client tests tools
 INPUTS := pyproject.toml requirements.lock tools/environment
 export PYTHON
 
-.PHONY: run test check docs lock clean help
+.PHONY: run test cluster check docs lock clean help
 
 run: $(VENV)/ready-run
 	@exec $(BIN)/mrccsc-tui --local $(ARGS)
 
 test: $(VENV)/ready-dev
+	@tools/environment servers
 	$(BIN)/python -m pytest -n auto --dist loadscope $(ARGS)
+
+cluster: $(VENV)/ready-run
+	@tools/environment servers
+	@exec $(BIN)/python -m tools.cluster $(ARGS)
 
 check: $(VENV)/ready-dev
 	$(BIN)/ruff check $(SOURCES)
