@@ -19,6 +19,8 @@ class Network:
     def __init__(self, recorder: Recorder, ports: Sequence[int]) -> None:
         self.recorder = recorder
         self.ports = list(ports)
+        self.acked = 0
+        """Acknowledgements that all clients have heard."""
 
     def dialler(self, client: str, chance: Random) -> Dialler:
         """How one client connects."""
@@ -40,7 +42,7 @@ class Dialler:
         self._count += 1
         transport = await dial(Address("127.0.0.1", port))
         self._network.recorder.note("line", client=self._client, line=self._count, port=port)
-        self.open = Tapped(transport, self._network.recorder, self._client, self._count)
+        self.open = Tapped(transport, self._network, self._client, self._count)
         return self.open
 
     def drop(self) -> None:
@@ -53,9 +55,10 @@ class Dialler:
 class Tapped:
     """A transport that notes what passes."""
 
-    def __init__(self, inner: Transport, recorder: Recorder, client: str, line: int) -> None:
+    def __init__(self, inner: Transport, network: Network, client: str, line: int) -> None:
         self._inner = inner
-        self._note: Callable[..., Record] = recorder.note
+        self._network = network
+        self._note: Callable[..., Record] = network.recorder.note
         self._client = client
         self._line = line
         self._rest = b""
@@ -79,6 +82,7 @@ class Tapped:
         for line in lines:
             if line.strip():
                 frame = json.loads(line)
+                self._network.acked += frame["type"] == "ack"
                 if frame["type"] not in QUIET:
                     self._note("heard", client=self._client, line=self._line, frame=without_secrets(frame))
         return data

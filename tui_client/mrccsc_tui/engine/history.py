@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Sequence
 
 from mrccsc_shared.limits import MAX_PAGE
+from mrccsc_shared.text import mentioned_names
 from mrccsc_tui.engine.engine import Engine
 from mrccsc_tui.engine.marks import Marks
 from mrccsc_tui.link.errors import RequestError
 from mrccsc_tui.state.cache import Cache
 from mrccsc_tui.state.changes import Change, EntriesAppended, Gap, Stale, Stranger, Unsure
-from mrccsc_tui.state.models import Amendment, HistoryPage
+from mrccsc_tui.state.models import Amendment, Entry, HistoryPage, Message
 from mrccsc_tui.state.reducers.entries import prepend
 from mrccsc_tui.state.wire import read_entry
 
@@ -42,6 +43,7 @@ class History:
         self._loading: dict[int, asyncio.Task[None]] = {}
         self._looked_at: set[int] = set()
         self._strangers_asked: set[int] = set()
+        self._unsure: set[tuple[int, int]] = set()
         engine.subscribe(self._follow)
 
     # -- back in time -----------------------------------------------------------------------------------------------
@@ -102,6 +104,7 @@ class History:
         page = [] if self._cache is None else self._cache.page(conv, before, limit)
         if page:
             self._engine.publish(prepend(store, conv, page))
+            self._engine.publish(Unsure(conv, entry.seq) for entry in page if self._may_mention(entry))
         else:
             await self._engine.ask({"type": "history.get", "conv": conv, "before": before, "limit": limit})
 
@@ -112,8 +115,9 @@ class History:
     # -- what the store lacks ---------------------------------------------------------------------------------------
 
     def new_session(self) -> None:
-        """Names that were not known then may be known now."""
+        """Names that were not known then may be known now; what could not be asked then is asked now."""
         self._strangers_asked.clear()
+        self._engine.publish([Unsure(conv, seq) for conv, seq in sorted(self._unsure)])
 
     def _follow(self, changes: Sequence[Change]) -> None:
         tasks = self._engine.tasks
@@ -127,6 +131,7 @@ class History:
                 case Stale(conv=conv):
                     tasks.start(("stale", conv), self._refresh(conv))
                 case Unsure(conv=conv, seq=seq):
+                    self._unsure.add((conv, seq))
                     tasks.start(("unsure", conv, seq), self._look_again(conv, seq))
                 case Stranger(conv=conv) if conv not in self._strangers_asked:
                     self._strangers_asked.add(conv)
@@ -150,7 +155,19 @@ class History:
         await self._engine.ask({"type": "conversation.list", "after": conv - 1, "limit": 1})
 
     async def _look_again(self, conv: int, seq: int) -> None:
-        await self._engine.ask({"type": "history.get", "conv": conv, "around": seq, "limit": 1})
+        try:
+            await self._engine.ask({"type": "history.get", "conv": conv, "around": seq, "limit": 1})
+        except RequestError as refusal:
+            if refusal.retryable or refusal.code in {"offline", "no_answer"}:
+                return
+        self._unsure.discard((conv, seq))
+
+    def _may_mention(self, entry: Entry) -> bool:
+        """An own word may have been kept before the server had said whom it mentions."""
+        me = self._engine.store.me
+        if not isinstance(entry, Message) or me is None or entry.by != me.user or entry.mentions:
+            return False
+        return any(mentioned_names(entry.raw))
 
     async def load_members(self, conv: int) -> None:
         """Load all members of a group into the store."""

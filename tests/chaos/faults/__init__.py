@@ -1,0 +1,7 @@
+"""The faults that a nemesis has, one class each.
+
+``base``     what a fault is
+``process``  nodes killed at chosen points, stopped, restarted, out of disk, with a wrong clock
+``network``  links between clients and nodes cut, held, slowed; everybody comes back at once; somebody never reads
+``hints``    hints dropped, doubled, reordered
+"""

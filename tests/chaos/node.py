@@ -1,0 +1,204 @@
+"""The real server with a hand on it: ``mrccsc-server`` as it is, and wrappers around its ports that a harness commands.
+
+Run as ``python -m tests.chaos.node OPTIONS…`` with the options of ``mrccsc-server``. ``MRCCSC_CHAOS_SOCKET`` names a
+Unix socket on which it takes commands, one JSON object a line, each answered by one:
+
+``{"do": "crash", "at": POINT}``   die by SIGKILL at the next POINT; what was on its way goes to ``<socket>.crash``
+``{"do": "quota", "bytes": N}``    let no file grow by more than so many bytes from now; ``null``: let them again
+``{"do": "clock", "seconds": S}``  let this node's clock go wrong by so much
+``{"do": "hints", "how": HOW}``    let hints be ``dropped``, ``doubled`` or ``reordered``; ``null``: let them be
+``{"do": "state"}``                say how it is: memory, and what the wrappers have done
+
+The points: ``before-commit`` (a batch is about to be written), ``during-commit`` (somewhere in the writing),
+``after-commit`` (it is durable, nobody has been told), ``before-hint`` (acks are out, other nodes know nothing).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import resource
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mrccsc_server import app as composition
+from mrccsc_server.cli.command import run
+from mrccsc_server.clock import SystemClock
+from mrccsc_server.domain.operations import Operation
+from mrccsc_server.domain.planning import Outcome
+from mrccsc_server.domain.state import Stored
+from mrccsc_server.ports import Bus, EntryHint, Hint, Log, Store
+
+SOCKET = "MRCCSC_CHAOS_SOCKET"
+TOLD = 0.05
+"""Seconds from the acks of a batch being written to the end of a node that dies before its hints."""
+
+POINTS = ("before-commit", "during-commit", "after-commit", "before-hint")
+
+
+class Hand:
+    """What a harness has told this node to do."""
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
+        self._crash: str | None = None
+        self._hints: str | None = None
+        self._held: list[Hint] = []
+        self._server: asyncio.Server | None = None
+        self._clock = 0.0
+        self.done: Counter[str] = Counter()
+
+    # -- commands ---------------------------------------------------------------------------------------------------
+
+    async def listen(self) -> None:
+        """Take commands from now on."""
+        self._socket.unlink(missing_ok=True)
+        self._server = await asyncio.start_unix_server(self._serve, self._socket)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while line := await reader.readline():
+                writer.write(json.dumps(self._obey(json.loads(line))).encode() + b"\n")
+                await writer.drain()
+        finally:
+            writer.close()
+
+    def _obey(self, command: dict[str, Any]) -> dict[str, Any]:
+        match command["do"]:
+            case "crash":
+                assert command["at"] in POINTS, command
+                self._crash = command["at"]
+            case "quota":
+                self._limit_files(command["bytes"])
+            case "clock":
+                self._clock = command["seconds"]
+            case "hints":
+                self._hints = command["how"]
+        return self.state()
+
+    def state(self) -> dict[str, Any]:
+        """How the node is: its memory in bytes, and what was done to it so far."""
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return {"pid": os.getpid(), "rss": pages * resource.getpagesize(), "done": dict(self.done), "now": self.now()}
+
+    def now(self) -> int:
+        """This node's clock, in milliseconds."""
+        return int((time.time() + self._clock) * 1_000)
+
+    def _limit_files(self, more: int | None) -> None:
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        size = hard
+        if more is not None:
+            folder = self._socket.parent
+            size = max(file.stat().st_size for file in folder.rglob("*.db*")) + more
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+
+    # -- crash points -----------------------------------------------------------------------------------------------
+
+    def reached(self, point: str) -> bool:
+        """Whether this is where the node is to die."""
+        return self._crash == point
+
+    def die(self, cids: Iterable[str]) -> None:
+        """Leave word of what was on its way, and end as a power cut would."""
+        with self._socket.with_suffix(".crash").open("w") as file:
+            json.dump({"at": self._crash, "cids": list(cids)}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    # -- hints ------------------------------------------------------------------------------------------------------
+
+    def spoil(self, hints: Sequence[Hint]) -> list[Hint]:
+        """What becomes of hints on their way."""
+        if self._hints is None:
+            released, self._held = self._held, []
+            return [*hints, *released]
+        self.done[self._hints] += len(hints)
+        match self._hints:
+            case "dropped":
+                return []
+            case "doubled":
+                return [hint for hint in hints for _ in range(2)]
+            case _:
+                # Each batch changes places with the one that was held back, and is turned round itself.
+                released, self._held = self._held, list(reversed(hints))
+                return released
+
+
+class HandedLog:
+    """:class:`mrccsc_server.ports.Log` with points at which the node can die."""
+
+    def __init__(self, inner: Log, hand: Hand) -> None:
+        self._inner = inner
+        self._hand = hand
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def append(self, operations: Sequence[Operation]) -> list[Outcome]:
+        """See the port."""
+        cids = [op.cid for op in operations]
+        if self._hand.reached("before-commit"):
+            self._hand.die(cids)
+        if self._hand.reached("during-commit"):
+            # In another thread the transaction runs on; it is cut off wherever it is then.
+            asyncio.get_running_loop().call_later(random.uniform(0, 0.004), self._hand.die, cids)
+        outcomes = await self._inner.append(operations)
+        if self._hand.reached("after-commit") and any(isinstance(outcome, Stored) for outcome in outcomes):
+            self._hand.die(cids)
+        return outcomes
+
+
+def put_hand_on_bus(bus: Bus, hand: Hand) -> None:
+    """Let what is published pass through the hand."""
+    publish = bus.publish
+
+    def handed(hints: Iterable[Hint]) -> None:
+        told = list(hints)
+        entries = [hint for hint in told if isinstance(hint, EntryHint)]
+        if entries and hand.reached("before-hint"):
+            cids = [hint.outcome.entry.get("cid", "") for hint in entries if isinstance(hint.outcome, Stored)]
+            asyncio.get_running_loop().call_later(TOLD, hand.die, cids)
+            return
+        publish(hand.spoil(told))
+
+    bus.publish = handed  # type: ignore[method-assign]
+
+
+def put_hand_on(hand: Hand) -> None:
+    """Wrap the ports of the node that this process is about to be."""
+    make_store = composition.make_store
+
+    def make(*values: Any) -> Store:
+        store = make_store(*values)
+        store.log = HandedLog(store.log, hand)
+        asyncio.get_running_loop().create_task(hand.listen())
+        return store
+
+    composition.make_store = make
+    for name in ("MemoryCluster", "RedisCluster"):
+        if hasattr(composition, name):
+            setattr(composition, name, _with_hand(getattr(composition, name), hand))
+    SystemClock.now = lambda _: hand.now()  # type: ignore[method-assign]
+
+
+def _with_hand(make_cluster: Any, hand: Hand) -> Any:
+    def make(*values: Any, **named: Any) -> Any:
+        cluster = make_cluster(*values, **named)
+        put_hand_on_bus(cluster.bus, hand)
+        return cluster
+
+    return make
+
+
+if __name__ == "__main__":
+    put_hand_on(Hand(Path(os.environ[SOCKET])))
+    sys.exit(run(sys.argv[1:]))

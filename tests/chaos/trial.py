@@ -1,0 +1,123 @@
+"""A run from its first line to its last: people live on a system, faults strike, all comes to rest, all is recorded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.device import Device
+from tests.chaos.dump import dump
+from tests.chaos.history import VERSION, Record, Recorder
+from tests.chaos.tap import Network
+from tests.chaos.workload import Company
+
+PEOPLE = ("ann", "bob", "cat", "dan")
+BOUNDS: dict[str, Any] = {
+    # Seconds after the last fault, the last commit or a client's return, until a live member is at the head.
+    "reach": 15.0,
+    # Seconds until presence is true.
+    "presence": 30.0,
+    # Acked entries that each fault needs before and after it.
+    "around": 10,
+    # Bytes that a node may grow by.
+    "memory_growth": 256 * 2**20,
+    "queues": {},
+}
+SAME = 40
+"""Tries, a quarter of a second apart, until a device shows what a fresh sign-in does: read marks are gathered first."""
+
+
+class Trial:
+    """One run. Give it ports to talk to, let it ``begin``, do what is to be done, and let it ``end``."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        ports: Sequence[int],
+        *,
+        seed: int,
+        system: str,
+        people: Sequence[str] = PEOPLE,
+        second_devices: int = 1,
+        patience: float = 0.2,
+        bounds: dict[str, Any] | None = None,
+    ) -> None:
+        self.recorder = Recorder(path)
+        self.bounds = {**BOUNDS, **(bounds or {})}
+        self.recorder.note("run", version=VERSION, system=system, seed=seed, bounds=self.bounds)
+        self.seed = seed
+        self._patience = patience
+        self.network = Network(self.recorder, ports)
+        devices = [self._device(name, "desk") for name in people]
+        devices += [self._device(name, "phone") for name in people[:second_devices]]
+        self.company = Company(devices, seed)
+
+    @property
+    def records(self) -> list[Record]:
+        """The history so far."""
+        return self.recorder.records
+
+    def _device(self, username: str, device: str) -> Device:
+        return Device(self.network, username, device, self.seed, self._patience)
+
+    @property
+    def acked(self) -> int:
+        """Acknowledgements so far."""
+        return self.network.acked
+
+    async def begin(self) -> None:
+        """People settle in and begin to live."""
+        await self.company.settle_in()
+        self.company.go()
+
+    async def end(self, patience: float = 30.0) -> None:
+        """The faults are over: load ends, all comes to rest, everybody says what they see."""
+        await self.company.rest()
+        self.recorder.note("quiet")
+        await self.company.come_to_rest(patience)
+        users = {device.username: device for device in self.company.devices}
+        fresh = [self._device(name, "fresh") for name in users]
+        for one in fresh:
+            await one.start(probe=True)
+            await one.login()
+        views = {one.username: await one.view(fresh=True) for one in fresh}
+        for device in self.company.devices:
+            view = await self._settled_view(device, views[device.username])
+            self.recorder.note("view", **view)
+        for one in fresh:
+            self.recorder.note("view", **await one.view(fresh=True))
+        for device in [*fresh, *self.company.devices]:
+            await device.stop()
+
+    async def _settled_view(self, device: Device, expected: dict[str, Any]) -> dict[str, Any]:
+        view = await device.view(fresh=False)
+        for _ in range(SAME):
+            if all(view[part] == expected[part] for part in ("facts", "logs", "presence")):
+                break
+            await asyncio.sleep(0.25)
+            view = await device.view(fresh=False)
+        return view
+
+    async def dump(self, url: str) -> list[Record]:
+        """Record what the store has, and end the history."""
+        convs = {one["frame"]["conv"] for one in self.records if one["what"] == "heard" and "conv" in one["frame"]}
+        convs |= {*self.company.groups, *self.company.public, *self.company.directs}
+        await dump(self.recorder, url, convs, {device.user for device in self.company.devices})
+        self.recorder.note("end")
+        self.recorder.close()
+        return self.records
+
+
+async def until(condition: Callable[[], bool | Awaitable[bool]], patience: float) -> bool:
+    """Wait until a condition holds; whether it did in time."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + patience
+    while True:
+        holds = condition()
+        if holds if isinstance(holds, bool) else await holds:
+            return True
+        if loop.time() > deadline:
+            return False
+        await asyncio.sleep(0.02)

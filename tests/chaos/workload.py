@@ -1,0 +1,209 @@
+"""What the people of a run do: they talk, change words, come and go, lose lines, restart. All by a seed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from itertools import pairwise
+from random import Random
+
+from mrccsc_tui.client import RequestError
+from mrccsc_tui.state.models import Message
+from tests.chaos.device import Device
+from tests.waiting import wait_until
+
+WORDS = ["tea", "coffee", "привет", "今天天气", "👋🏽", "line\nbreak", "\x1b[31mred", "long " * 60]
+EMOJI = ["👍", "❤️", "🎉"]
+WAITING = 40
+"""Items in an outbox at which a device waits, as a person would who sees that nothing goes through."""
+
+
+class Company:
+    """The people of a run, with a device each and a second one for some, and what they share."""
+
+    def __init__(self, devices: Sequence[Device], seed: int, *, restarts: bool = True) -> None:
+        self.devices = list(devices)
+        self.chance = Random(seed)
+        self.groups: list[int] = []
+        self.public: list[int] = []
+        self.directs: list[int] = []
+        self.pace = (0.05, 0.25)
+        self._said = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._restarts = restarts
+        self._going = True
+
+    # -- before ------------------------------------------------------------------------------------------------------
+
+    async def settle_in(self) -> None:
+        """Accounts, friendships, groups: what is there before the faults begin."""
+        firsts: dict[str, Device] = {}
+        for device in self.devices:
+            await device.start()
+            if device.username in firsts:
+                await device.login()
+            else:
+                firsts[device.username] = device
+                await device.register()
+        people = list(firsts.values())
+        for at, one in enumerate(people):
+            for other in people[at + 1 :]:
+                await _befriend(one, other)
+        for at, owner in enumerate(people[:3]):
+            visibility = "public" if at == 2 else "private"
+            made = await owner.ask("create_group", lambda o=owner, v=visibility: o.up.create_group("tea", visibility=v))
+            (self.public if visibility == "public" else self.groups).append(made.conv)
+            for other in people:
+                if other is owner:
+                    continue
+                if visibility == "public":
+                    await other.ask("join", lambda o=other, c=made.conv: o.up.join_group(c), conv=made.conv)
+                else:
+                    call = lambda w=owner, o=other, c=made.conv: w.up.invite(c, o.user)  # noqa: E731
+                    await owner.ask("invite", call, conv=made.conv, user=other.user)
+        for one, other in pairwise(people):
+            made = await one.ask("open_direct", lambda a=one, b=other: a.up.open_direct(b.user))
+            self.directs.append(made.conv)
+
+    # -- during ------------------------------------------------------------------------------------------------------
+
+    def go(self) -> None:
+        """Begin to live."""
+        self._going = True
+        self._tasks = [asyncio.create_task(self._live(device)) for device in self.devices]
+
+    async def rest(self) -> None:
+        """Do nothing more; every device runs in the end."""
+        self._going = False
+        done = await asyncio.gather(*self._tasks, return_exceptions=True)
+        for device in self.devices:
+            if device.client is None:
+                await device.start()
+        for failure in done:
+            if isinstance(failure, BaseException):
+                raise failure
+
+    async def _live(self, device: Device) -> None:
+        acts: list[tuple[int, Callable[[Device], Awaitable[None]]]] = [
+            (60, self._say),
+            (8, self._edit),
+            (4, self._delete),
+            (10, self._react),
+            (8, self._mark),
+            (3, self._come_and_go),
+            (3, self._put_out_and_in),
+            (1, self._change),
+            (1, self._lose_line),
+            (1, self._restart),
+        ]
+        weights, calls = zip(*acts, strict=True)
+        while self._going:
+            await asyncio.sleep(device.chance.uniform(*self.pace))
+            if device.waiting > WAITING:
+                continue
+            (act,) = device.chance.choices(calls, weights)
+            with suppress(RequestError):
+                await act(device)
+
+    def _conv(self, device: Device) -> int | None:
+        known = [conv for conv in (*self.groups, *self.public, *self.directs) if conv in device.up.store.conversations]
+        return device.chance.choice(known) if known else None
+
+    def _message(self, device: Device, conv: int, *, own: bool) -> Message | None:
+        rows = device.up.store.timeline(conv)
+        rows = [row for row in rows[-30:] if isinstance(row, Message) and not row.deleted]
+        if own:
+            rows = [row for row in rows if row.by == device.user]
+        return device.chance.choice(rows) if rows else None
+
+    def _text(self, device: Device) -> str:
+        self._said += 1
+        mention = f"@{device.chance.choice(self.devices).username} " if device.chance.random() < 0.2 else ""
+        return f"{mention}{device.name} {self._said} {device.chance.choice(WORDS)}"
+
+    async def _say(self, device: Device) -> None:
+        if (conv := self._conv(device)) is None:
+            return
+        for _ in range(device.chance.choice([1, 1, 1, 3])):
+            row = self._message(device, conv, own=False) if device.chance.random() < 0.1 else None
+            device.send(conv, self._text(device), row.seq if row else None)
+
+    async def _edit(self, device: Device) -> None:
+        if (conv := self._conv(device)) is not None and (row := self._message(device, conv, own=True)):
+            device.edit(conv, row.seq, self._text(device))
+
+    async def _delete(self, device: Device) -> None:
+        if (conv := self._conv(device)) is not None and (row := self._message(device, conv, own=True)):
+            device.delete(conv, row.seq)
+
+    async def _react(self, device: Device) -> None:
+        if (conv := self._conv(device)) is not None and (row := self._message(device, conv, own=False)):
+            device.react(conv, row.seq, device.chance.choice(EMOJI), device.chance.random() < 0.7)
+
+    async def _mark(self, device: Device) -> None:
+        if (conv := self._conv(device)) is not None:
+            device.up.mark_read(conv, device.up.store.conversations[conv].cursor)
+
+    async def _come_and_go(self, device: Device) -> None:
+        if not device.up.status.online:
+            return
+        conv = device.chance.choice(self.public)
+        if conv not in device.up.store.conversations:
+            await device.ask("join", lambda: device.up.join_group(conv), conv=conv)
+        elif device.up.store.conversations[conv].role != "owner":
+            await device.ask("leave", lambda: device.up.leave_group(conv), conv=conv)
+
+    async def _put_out_and_in(self, device: Device) -> None:
+        conv = device.chance.choice(self.groups)
+        held = device.up.store.conversations.get(conv)
+        if held is None or held.role != "owner" or not device.up.status.online:
+            return
+        other = device.chance.choice([one for one in self.devices if one.user != device.user])
+        if device.chance.random() < 0.5:
+            await device.ask("remove", lambda: device.up.remove_member(conv, other.user), conv=conv, user=other.user)
+            await asyncio.sleep(device.chance.uniform(0, 0.5))
+        await device.ask("invite", lambda: device.up.invite(conv, other.user), conv=conv, user=other.user)
+
+    async def _change(self, device: Device) -> None:
+        conv = device.chance.choice(self.groups)
+        held = device.up.store.conversations.get(conv)
+        if held is not None and held.role == "owner" and device.up.status.online:
+            title = f"tea {device.chance.randint(1, 99)}"
+            await device.ask("update", lambda: device.up.update_group(conv, title=title), conv=conv)
+
+    async def _lose_line(self, device: Device) -> None:
+        device.drop()
+
+    async def _restart(self, device: Device) -> None:
+        if self._restarts:
+            await (device.stop() if device.chance.random() < 0.5 else device.crash())
+            await asyncio.sleep(device.chance.uniform(0, 1))
+            await device.start()
+
+    # -- after -------------------------------------------------------------------------------------------------------
+
+    async def come_to_rest(self, patience: float) -> None:
+        """Wait until everything is stored or refused and everybody has the head; in vain is no error here."""
+        with suppress(AssertionError):
+            await wait_until(lambda: all(one.up.status.online for one in self.devices), "all being online", patience)
+            await wait_until(lambda: not any(one.waiting for one in self.devices), "all being stored", patience)
+            await wait_until(self._agree, "all having the head", patience)
+
+    def _agree(self) -> bool:
+        heads: dict[int, int] = {}
+        for device in self.devices:
+            for conv, held in device.up.store.conversations.items():
+                heads[conv] = max(heads.get(conv, 0), held.head)
+        return all(
+            held.cursor == heads[conv]
+            for device in self.devices
+            for conv, held in device.up.store.conversations.items()
+        )
+
+
+async def _befriend(one: Device, other: Device) -> None:
+    await one.ask("contact.request", lambda: one.up.request_contact(other.username))
+    await wait_until(lambda: one.user in other.up.store.contacts, "the request arriving")
+    await other.ask("contact.accept", lambda: other.up.accept_contact(one.user))
+    await wait_until(lambda: one.up.store.contacts[other.user].relation == "friend", "the friendship")
