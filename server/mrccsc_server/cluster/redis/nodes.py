@@ -75,6 +75,8 @@ class RedisNodes:
         self._heard = asyncio.Event()
         self._twins: set[str] = set()
         self._obey: Callable[[Command], None] | None = None
+        # A silence of all nodes shorter than this lets no lease lapse.
+        self._pause = _ms(max(limits.lease_time / 2, limits.lease_time - 2 * limits.beat_time))
         self.waiting = 0.0
         """Seconds from the registration until all nodes can have spoken."""
         self.died: Callable[[], None] = lambda: None
@@ -159,7 +161,7 @@ class RedisNodes:
             *self._head(),
             *encoded(_ms(limits.lease_time)),
             to_json(self._me),
-            *encoded(_ms(INTEREST_KEPT), secrets.token_hex(8), self._store, _ms(limits.beat_time)),
+            *encoded(_ms(INTEREST_KEPT), self._pause, secrets.token_hex(8), self._store, _ms(limits.beat_time)),
             self._next_beat(),
         )
         answer: _Registered = _read(_registered, reply)
@@ -174,7 +176,7 @@ class RedisNodes:
             *self._head(),
             *encoded(_ms(limits.lease_time)),
             to_json(self._me),
-            *encoded(_ms(INTEREST_KEPT), self._store),
+            *encoded(_ms(INTEREST_KEPT), self._pause, self._store),
             self._next_beat(),
         )
         answer: _Beaten = _read(_beaten, reply)

@@ -70,6 +70,8 @@ class PlainWire:
         for protocol in self._protocols:
             if protocol.transport is not None:
                 protocol.transport.abort()
+        # Let the event loop close the sockets.
+        await asyncio.sleep(0)
         self._end()
 
     async def _run(self, script: Script, args: Sequence[bytes]) -> Reply:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
+import contextlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
@@ -20,8 +20,6 @@ from mrccsc_server.ports import Chosen
 from mrccsc_shared.messages.presence import Presence as Seen
 from mrccsc_shared.messages.presence import Status
 
-log = logging.getLogger(__name__)
-
 AT_ONCE = 500
 """Operations, or users of a dead node, of one call."""
 
@@ -33,16 +31,28 @@ _Sight = tuple[Status, str, int]
 
 @dataclass(frozen=True, slots=True)
 class _Op:
-    """One operation of the script: a(rrive), d(epart), c(hoose) or o(f)."""
+    """One operation of the script: a(rrive), d(epart) or c(hoose)."""
 
-    act: Literal["a", "d", "c", "o"]
+    act: Literal["a", "d", "c"]
     user: int
     chosen: Chosen | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Of:
+    """How some users are seen."""
+
+    users: tuple[int, ...]
+
+
+_Ask = _Op | _Of
+_Result = bool | list[bool | _Sight]
+"""Whether a user is seen differently now; or what is seen of each, ``False`` where that is unknown."""
+
+
 class _Answer(TypedDict):
     settled: bool
-    results: list[bool | _Sight]
+    results: list[_Result]
 
 
 class _Buried(TypedDict, total=False):
@@ -67,7 +77,7 @@ class RedisPresence:
         self._doubtful: dict[int, None] = {}
         self._renewing: list[int] = []
         self._lapsed: Callable[[Collection[int]], None] = lambda _: None
-        self._batch: Batch[_Op, bool | _Sight] = Batch(self._send, most=AT_ONCE)
+        self._batch: Batch[_Ask, _Result] = Batch(self._send, most=AT_ONCE, weigh=_weigh)
 
     # -- the port --------------------------------------------------------------------------------------------------
 
@@ -91,15 +101,11 @@ class RedisPresence:
         """See the port."""
         known: dict[int, Seen] = {}
         if self._link.up and users:
-            try:
-                results = await self._batch.do_all([_Op("o", user) for user in users])
-            except WireError:
-                results = []
-            known = {
-                user: _seen(user, sight)
-                for user, sight in zip(users, results, strict=False)
-                if not isinstance(sight, bool)
-            }
+            asked = list(users)
+            ops = [_Of(tuple(asked[i : i + AT_ONCE])) for i in range(0, len(asked), AT_ONCE)]
+            with contextlib.suppress(WireError):
+                for op, result in zip(ops, await self._batch.do_all(ops), strict=True):
+                    known |= {user: _seen(user, sight) for user, sight in _sights(op, result)}
         self._doubt(user for user in users if user not in known)
         return known
 
@@ -150,11 +156,11 @@ class RedisPresence:
             self._unsaid[op.user] = None
             return away
 
-    async def _send(self, ops: list[_Op]) -> Sequence[bool | _Sight]:
+    async def _send(self, ops: list[_Ask]) -> Sequence[_Result]:
         answer = await self._run(self._link.call, ops)
         if not answer["settled"]:
             # Whoever goes now was perhaps seen as being here by all who know no better yet.
-            self._doubt(op.user for op in ops if op.act == "d")
+            self._doubt(op.user for op in ops if isinstance(op, _Op) and op.act == "d")
         return answer["results"]
 
     async def _announce(self, call: Call, users: Sequence[int]) -> None:
@@ -183,20 +189,22 @@ class RedisPresence:
             more = buried.get("more", False)
 
     async def _clear_up(self, call: Call) -> None:
-        users = list(islice(self._doubtful, AT_ONCE))
-        answer = await self._run(call, [_Op("o", user) for user in users])
+        op = _Of(tuple(islice(self._doubtful, AT_ONCE)))
+        (result,) = (await self._run(call, [op]))["results"]
         nowhere: list[int] = []
-        for user, sight in zip(users, answer["results"], strict=True):
-            if not isinstance(sight, bool):
-                self._doubtful.pop(user, None)
-                if sight[0] == "offline":
-                    nowhere.append(user)
+        for user, sight in _sights(op, result):
+            self._doubtful.pop(user, None)
+            if sight[0] == "offline":
+                nowhere.append(user)
         if nowhere:
             self._lapsed(nowhere)
 
-    async def _run(self, call: Call, ops: Sequence[_Op]) -> _Answer:
+    async def _run(self, call: Call, ops: Sequence[_Ask]) -> _Answer:
         args: list[bytes] = []
         for op in ops:
+            if isinstance(op, _Of):
+                args += (b"o", b"%d" % len(op.users), *(b"%d" % user for user in op.users))
+                continue
             args += (op.act.encode(), b"%d" % op.user)
             if op.chosen is not None:
                 args += (op.chosen.status.encode(), (op.chosen.text or "").encode())
@@ -204,9 +212,9 @@ class RedisPresence:
         try:
             answer = _answer.validate_json(reply if isinstance(reply, bytes) else b"")
         except ValidationError:
-            self._counters["malformed"] += 1
-            return {"settled": False, "results": [False] * len(ops)}
+            answer = {"settled": False, "results": []}
         if len(answer["results"]) != len(ops):
+            self._counters["malformed"] += 1
             return {"settled": False, "results": [False] * len(ops)}
         return answer
 
@@ -214,6 +222,18 @@ class RedisPresence:
         for user in users:
             if user not in self._here and len(self._doubtful) < DOUBTFUL:
                 self._doubtful[user] = None
+
+
+def _weigh(op: _Ask) -> int:
+    return len(op.users) if isinstance(op, _Of) else 1
+
+
+def _sights(op: _Of, result: _Result) -> Iterator[tuple[int, _Sight]]:
+    """Who is known, and how they are seen."""
+    if not isinstance(result, bool):
+        for user, sight in zip(op.users, result, strict=False):
+            if not isinstance(sight, bool):
+                yield user, sight
 
 
 def _seen(user: int, sight: _Sight) -> Seen:

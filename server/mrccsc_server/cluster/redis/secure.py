@@ -18,6 +18,9 @@ from redis.exceptions import AuthenticationError, NoScriptError, RedisError, Res
 from mrccsc_server.cluster.redis.address import Address
 from mrccsc_server.cluster.redis.wire import CLOSED, DENIED, REFUSED, Dial, Hear, Reply, Script, Wire, WireError
 
+GOODBYE = 0.5
+"""Seconds that the end of a TLS connection may take; a Redis that hangs does not answer it."""
+
 
 class SecureWire:
     """See :class:`mrccsc_server.cluster.redis.wire.Wire`."""
@@ -60,8 +63,9 @@ class SecureWire:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for connection in (self._commands, self._heard):
-            with contextlib.suppress(RedisError, OSError):
-                await connection.disconnect(nowait=True)
+            with contextlib.suppress(RedisError, OSError, TimeoutError):
+                async with asyncio.timeout(GOODBYE):
+                    await connection.disconnect()
         self._end()
 
     async def _ask(self, *command: Any) -> Any:

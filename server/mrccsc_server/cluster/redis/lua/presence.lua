@@ -1,5 +1,6 @@
 -- Who is here. ARGV: operations one after the other: a(rrive) user status text, d(epart) user, c(hoose) user status text,
--- o(f) user. A result for each: whether the user is seen differently; for o false while unknown, else what is seen.
+-- o(f) count users…. A result for each: whether the user is seen differently; for o a list with what is seen of each user,
+-- or false while that is unknown.
 local users = prefix .. 'users:' .. me
 local settled = redis.call('HGET', prefix .. 'store', 'settled')
 settled = settled ~= false and tonumber(settled) <= now
@@ -15,8 +16,13 @@ while i <= #ARGV do
   local result
   i = i + 2
   if op == 'o' then
-    local status, text, seen = look(user)
-    result = (settled or status ~= 'offline') and { status, text, seen }
+    local count = tonumber(user)
+    result = {}
+    for k = i, i + count - 1 do
+      local status, text, seen = look(ARGV[k])
+      result[#result + 1] = (settled or status ~= 'offline') and { status, text, seen }
+    end
+    i = i + count
   elseif op == 'd' then
     result = change(user, now, function(key)
       redis.call('HDEL', key, '@' .. me)

@@ -1,7 +1,7 @@
--- A node comes, or comes back. ARGV: lease ms, info, interest ms, a new store id, the store id that the node knew or '',
--- ms until all are heard of in a new store, the beat line.
-local lease, info, kept, fresh, known = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7]
-local calm, line = tonumber(ARGV[8]), ARGV[9]
+-- A node comes, or comes back. ARGV: lease ms, info, interest ms, pause ms, a new store id, the store id that the node
+-- knew or '', ms until all are heard of in a new store, the beat line.
+local lease, info, kept, pause, fresh = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
+local known, calm, line = ARGV[8], tonumber(ARGV[9]), ARGV[10]
 
 -- Others who listen, and a caller who was here before, mean that there is more to be heard than this one.
 local others = redis.pcall('PUBSUB', 'CHANNELS', prefix .. 'node:*')
@@ -19,7 +19,7 @@ elseif known ~= '' and known ~= store then
   local settled = math.max(tonumber(facts[2] or 0), tonumber(facts[1] or now) + lease)
   redis.call('HSET', prefix .. 'store', 'settled', digits(settled))
 end
-local waiting = wake(lease / 2, many and lease or calm)
+local waiting = wake(pause, many and lease or calm)
 redis.call('ZADD', prefix .. 'nodes', digits(now + lease), me)
 redis.call('PEXPIRE', prefix .. 'nodes', DAY)
 redis.call('SET', prefix .. 'info:' .. me, info, 'PX', lease)
