@@ -26,7 +26,8 @@ class Store(Protocol):
     async def open(self) -> None:
         """Connect, run the migrations under a lock, and read epoch and secret.
 
-        Raises :class:`StoreError` with a sentence for the operator.
+        Raises :class:`StoreError` with a sentence for the operator; :class:`StoreAway` when waiting and trying again
+        may help. Nothing is open then, and it may be called again.
         """
         ...
 
@@ -50,4 +51,7 @@ class StoreError(Exception):
 
 
 class StoreAway(StoreError):
-    """The database cannot be reached now, and may be later: opening it may be tried again."""
+    """The database is not there now: it refuses connections, does not answer, is starting up or has no room.
+
+    Opening it may be tried again.
+    """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -11,11 +12,15 @@ from pathlib import Path
 import pytest
 
 from mrccsc_server.ports import Store
-from mrccsc_server.storage.sqlite.store import SqliteStore
+from mrccsc_server.storage import make_store
 from mrccsc_shared.limits import Limits
 from tests.server.storage.scene import Opener, Scene
+from tools.cluster.mariadb import MariaDb
+from tools.cluster.process import ProgramError
 
 MEMORY = Path("/dev/shm")
+
+_NUMBERS = itertools.count()
 
 
 @pytest.fixture
@@ -25,13 +30,39 @@ def folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.fixture(params=["sqlite"])
-def opened(request: pytest.FixtureRequest, folder: Path) -> Opener:
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDb]:
+    """A server for all tests of this process. Without MariaDB they fail, and say how to install it."""
+    with tempfile.TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
+        server = MariaDb(Path(folder))
+        try:
+            server.start()
+        except ProgramError as error:
+            pytest.fail(str(error), pytrace=False)
+        yield server
+        server.kill()
+
+
+@pytest.fixture
+def database(mariadb: MariaDb) -> Iterator[str]:
+    """The name of an empty database of the test's own."""
+    name = f"test_{next(_NUMBERS)}"
+    mariadb.create(name)
+    yield name
+    mariadb.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "mariadb", "mariadb+asyncmy"])
+def opened(request: pytest.FixtureRequest) -> Opener:
     """Opens stores of one kind on one database, as often as the test likes."""
+    if request.param == "sqlite":
+        url = f"sqlite://{request.getfixturevalue('folder')}/chat.db"
+    else:
+        url = request.getfixturevalue("mariadb").url(request.getfixturevalue("database"), request.param)
 
     @asynccontextmanager
     async def opened(limits: Limits | None = None) -> AsyncIterator[Store]:
-        store = SqliteStore(folder / "chat.db", limits or Limits())
+        store = make_store(url, limits or Limits())
         await store.open()
         try:
             yield store

@@ -1,0 +1,12 @@
+"""The store of a cluster: MySQL or MariaDB, written to by many nodes at once.
+
+``url``         what a database URL says
+``literals``    values → the text of a statement
+``errors``      what a driver or the server complains of → what is to be done about it
+``link``        one connection, by aiomysql or asyncmy, set up the one right way
+``pool``        a bounded number of them, taken in turn; dead ones are thrown away
+``statements``  what the stores write their work in, on a link: set-wise, in few round trips
+``database``    transactions with deadlines and retries
+``schema``      migrating, and telling why a database cannot be used
+``store``       all stores on one database
+"""

@@ -1,0 +1,251 @@
+"""One connection, set up the one right way, whichever driver it is by."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import aiomysql  # type: ignore[import-untyped]
+from pymysql.constants import CLIENT, SERVER_STATUS  # type: ignore[import-untyped]
+
+from mrccsc_server.ports import StoreError
+from mrccsc_server.storage.database import Row
+from mrccsc_server.storage.mysql.errors import Lost, explain, judge
+from mrccsc_server.storage.mysql.url import Address
+
+_logger = logging.getLogger(__name__)
+
+CONNECT_TIME = 5.0
+"""Seconds until a connection must be there."""
+
+LOCK_TIME = 3
+"""Seconds that a statement waits for a lock."""
+
+IDLE_TIME = 10
+"""Seconds after which the server ends a connection that says nothing: what frees the rows of a node that hangs."""
+
+# The comments are each read by one of the two servers only.
+_SET_UP = (
+    "SET SESSION sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',"
+    " time_zone = '+00:00', autocommit = 1, innodb_lock_wait_timeout = {lock}, wait_timeout = {idle},"
+    " /*M!100101 max_statement_time = {seconds}, */ /*!50708 max_execution_time = {milliseconds}, */"
+    " net_write_timeout = {idle};"
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;"
+    "SELECT @@max_allowed_packet, @@auto_increment_increment"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one statement has brought."""
+
+    rows: Sequence[Row]
+    found: int
+    """Rows that a statement found to change."""
+    ident: int
+    """The first id that an INSERT was given."""
+
+
+class Link:
+    """An open connection in autocommit mode, READ COMMITTED. Not for two at a time."""
+
+    def __init__(self, connection: Any, error: type[Exception]) -> None:
+        self._connection = connection
+        self._error = error
+        self._open = True
+        self.id_step = 1
+        """What lies between the ids of neighbours in a multi-row INSERT."""
+        self._packet = 2**20
+
+    @property
+    def alive(self) -> bool:
+        """Whether it was usable when last looked at."""
+        if not self._open:
+            return False
+        if isinstance(self._connection, _Connection):
+            return self._connection.alive
+        return bool(self._connection.connected) and not self._connection._stream_broken  # noqa: SLF001
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether one is open, as the server last said; after an error that may be outdated."""
+        return bool(self._connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS)
+
+    async def send(self, statements: Sequence[bytes]) -> list[Result]:
+        """Run statements one after the other, in as few round trips as their size allows; the result of each.
+
+        The first that fails ends it: those after it are not run. Raises :class:`~.errors.Failed` and what is beneath
+        it, and :class:`mrccsc_server.storage.database.Unstorable`.
+        """
+        results: list[Result] = []
+        part: list[bytes] = []
+        size = 0
+        for statement in statements:
+            if part and size + len(statement) > self._packet:
+                results += await self._send(b";".join(part))
+                part, size = [], 0
+            part.append(statement)
+            size += len(statement) + 1
+        return results + await self._send(b";".join(part))
+
+    def close(self) -> None:
+        """Break it off at once."""
+        self._open = False
+        self._connection.close()
+
+    async def set_up(self, seconds: float) -> None:
+        """Make the session what this module promises. ``seconds`` is what a statement may take, 0 without limit."""
+        text = _SET_UP.format(lock=LOCK_TIME, idle=IDLE_TIME, seconds=seconds, milliseconds=round(seconds * 1000))
+        packet, self.id_step = (await self._send(text.encode()))[-1].rows[0]
+        self._packet = min(packet // 4, 4 * 2**20)
+
+    async def _send(self, text: bytes) -> list[Result]:
+        connection = self._connection
+        try:
+            await connection.query(text)
+            results = [self._result()]
+            while connection._result.has_next:  # noqa: SLF001 - their cursors ask for warnings after each statement
+                await connection.next_result()
+                results.append(self._result())
+        except self._error as error:
+            judged = judge(error)
+            if isinstance(judged, Lost):
+                self.close()
+            raise judged from None
+        except (OSError, EOFError, RuntimeError, AttributeError) as error:
+            # Writing to a connection that was lost meanwhile ends in any of these.
+            self.close()
+            raise Lost(0, type(error).__name__) from None
+        except BaseException:
+            self.close()  # Its answers would be taken for those to the next statement.
+            raise
+        return results
+
+    def _result(self) -> Result:
+        result = self._connection._result  # noqa: SLF001
+        return Result(cast(Sequence[Row], result.rows or ()), result.affected_rows or 0, result.insert_id or 0)
+
+
+class _Connection(aiomysql.Connection):  # type: ignore[misc]
+    """aiomysql's, with what it lacks."""
+
+    @property
+    def alive(self) -> bool:
+        reader = self._reader
+        return reader is not None and not reader.at_eof() and not reader.eof_received and reader.exception() is None
+
+    @property
+    def encrypted(self) -> bool:
+        return self._writer is not None and self._writer.get_extra_info("ssl_object") is not None
+
+    _writer: Any
+
+    async def _get_server_information(self) -> None:
+        await super()._get_server_information()
+        if self._ssl_context is not None:
+            # It goes over to TLS on a duplicate of its socket, which those of uvloop cannot give.
+            self._writer = _Writer(self._writer)
+
+
+class _Writer:
+    """A stream's writer whose socket can be duplicated."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self.transport = self
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        if name == "socket":
+            return _Descriptor(self._writer.get_extra_info("socket").fileno())
+        return self._writer.get_extra_info(name, default)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._writer if hasattr(self._writer, name) else self._writer.transport, name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Descriptor:
+    number: int
+
+    def dup(self) -> socket.socket:
+        return socket.socket(fileno=os.dup(self.number))
+
+
+async def connect(address: Address, seconds: float) -> Link:
+    """A new connection. ``seconds`` is what a statement may take. Raises :class:`mrccsc_server.ports.StoreError`."""
+    opened: list[Link] = []
+    try:
+        async with asyncio.timeout(CONNECT_TIME):
+            link = await _connect(address, opened)
+            await link.set_up(seconds)
+    except StoreError:
+        _close(opened)
+        raise
+    except Exception as error:
+        _logger.debug("connecting failed", exc_info=error)
+        _close(opened)
+        raise explain(error, address) from None
+    except BaseException:
+        _close(opened)
+        raise
+    return link
+
+
+async def _connect(address: Address, opened: list[Link]) -> Link:
+    settings: dict[str, Any] = {
+        "host": address.host,
+        "port": address.port,
+        "user": address.user,
+        "password": address.password,
+        "db": address.database,
+        "charset": "utf8mb4",
+        "client_flag": CLIENT.FOUND_ROWS | CLIENT.MULTI_STATEMENTS,
+        "autocommit": None,
+        "connect_timeout": CONNECT_TIME,
+        "program_name": "mrccsc-server",
+        "ssl": None if address.ssl_ca is None else _tls(address.ssl_ca),
+    }
+    if address.driver == "asyncmy":
+        link, encrypted = await _connect_asyncmy(settings, opened)
+    else:
+        connection = _Connection(**settings)
+        link = Link(connection, aiomysql.MySQLError)
+        opened.append(link)
+        await connection.ping(reconnect=True)
+        encrypted = connection.encrypted
+    if address.ssl_ca is not None and not encrypted:
+        raise StoreError(f"The database {address.shown} offers no TLS, which the option ssl_ca asks for.")
+    return link
+
+
+async def _connect_asyncmy(settings: dict[str, Any], opened: list[Link]) -> tuple[Link, bool]:
+    try:
+        from asyncmy import connection as asyncmy  # noqa: PLC0415 - an extra that is rarely installed
+        from asyncmy.errors import MySQLError  # noqa: PLC0415
+    except ImportError:
+        raise StoreError(
+            "The driver asyncmy is not installed; install mrccsc[asyncmy], or begin the database's URL with mysql://."
+        ) from None
+    connection: Any = asyncmy.Connection(**settings)  # type: ignore[no-untyped-call]
+    link = Link(connection, MySQLError)
+    opened.append(link)
+    await connection.connect()
+    return link, bool(connection._secure)  # noqa: SLF001
+
+
+def _tls(ssl_ca: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ssl_ca)
+    except (OSError, ssl.SSLError):
+        raise StoreError(f"The option ssl_ca names no file of certificates that can be read: {ssl_ca}.") from None
+
+
+def _close(opened: Sequence[Link]) -> None:
+    for link in opened:
+        link.close()
