@@ -52,19 +52,6 @@ def tls_server(shelf: Path, certificates: Tls) -> Iterator[RedisServer]:
     yield from start(RedisServer(shelf, user="chat", password="s3cr:t@", tls=certificates, name="tls"))
 
 
-@pytest.fixture(scope="session")
-def acl_server(shelf: Path) -> Iterator[RedisServer]:
-    yield from start(RedisServer(shelf, user="chat", password="s3cret", name="acl"))
-
-
-@pytest.fixture(params=["plain", "tls", "acl"])
-def server(request: pytest.FixtureRequest) -> RedisServer:
-    """Each kind of Redis, empty."""
-    server: RedisServer = request.getfixturevalue(f"{request.param}_server")
-    server.flush()
-    return server
-
-
 @pytest.fixture(params=["memory", "plain", "tls"])
 def maker(request: pytest.FixtureRequest) -> Maker:
     """Makes the nodes of one cluster, over every bus."""
@@ -81,10 +68,14 @@ async def stage(maker: Maker) -> AsyncIterator[Stage]:
         yield Stage(stack, maker)
 
 
-@pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[RedisServer]:
+@pytest.fixture(params=["plain", "tls"])
+def own_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RedisServer]:
     """A Redis that the test may kill, freeze or flush."""
-    yield from start(RedisServer(tmp_path))
+    if request.param == "plain":
+        yield from start(RedisServer(tmp_path))
+    else:
+        certificates: Tls = request.getfixturevalue("certificates")
+        yield from start(RedisServer(tmp_path, user="chat", password="secret", tls=certificates))
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ reconnecting is left out, so that a lost connection is the end of this wire.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -65,8 +64,7 @@ class PlainWire:
         """See the port."""
         if self._hearing is not None:
             self._hearing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._hearing
+            await asyncio.gather(self._hearing, return_exceptions=True)
         for protocol in self._protocols:
             if protocol.transport is not None:
                 protocol.transport.abort()
