@@ -265,13 +265,13 @@ class Client:
 
     async def another(self, **fields: Any) -> Client:
         """Another connection of the same session."""
-        other = await Client(f"{self.name}'s other connection", self.port, self.company).connect()
+        other = await type(self)(f"{self.name}'s other connection", self.port, self.company).connect()
         other.password = self.password
         return await other.resumes(self.token, **fields)
 
     async def other_device(self, **fields: Any) -> Client:
         """Another session of the same user."""
-        other = await Client(f"{self.name}'s other device", self.port, self.company).connect()
+        other = await type(self)(f"{self.name}'s other device", self.port, self.company).connect()
         other.password = self.password
         return await other.logs_in(self.username, **fields)
 

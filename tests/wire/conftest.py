@@ -18,6 +18,8 @@ _numbers = itertools.count(1)
 class Stage:
     """Gives tests their people."""
 
+    client: type[Client] = Client
+
     def __init__(self, server: Server, company: list[Client]) -> None:
         self.server = server
         self.port = server.port
@@ -25,7 +27,7 @@ class Stage:
 
     async def stranger(self, name: str = "a stranger") -> Client:
         """A connection that has not signed in."""
-        return await Client(name, self.port, self._company).connect()
+        return await self.client(name, self.port, self._company).connect()
 
     async def person(self, name: str) -> Client:
         """Somebody new, with a user name that begins with ``name``."""
