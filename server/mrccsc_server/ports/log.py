@@ -57,7 +57,8 @@ class Log(Protocol):
         Locks the rows of the conversations in ascending order, reads the facts that
         :func:`mrccsc_server.domain.planning.needs` names, lets a :class:`~mrccsc_server.domain.planning.Plan`
         decide, writes its changes with set-wise statements, commits. An operation that the database itself
-        refuses is refused alone.
+        refuses is refused alone. Calls may overlap, also on several nodes; which of those that do goes first is
+        not promised.
         """
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -44,21 +44,32 @@ def mariadb() -> Iterator[MariaDb]:
 
 
 @pytest.fixture
-def database(mariadb: MariaDb) -> Iterator[str]:
-    """The name of an empty database of the test's own."""
-    name = f"test_{next(_NUMBERS)}"
-    mariadb.create(name)
-    yield name
-    mariadb.drop(name)
+def databases(mariadb: MariaDb) -> Iterator[Callable[[], str]]:
+    """Makes empty databases of the test's own; their names."""
+    made: list[str] = []
+
+    def database() -> str:
+        made.append(f"test_{next(_NUMBERS)}")
+        mariadb.create(made[-1])
+        return made[-1]
+
+    yield database
+    for name in made:
+        mariadb.drop(name)
 
 
 @pytest.fixture(params=["sqlite", "mariadb", "mariadb+asyncmy"])
-def opened(request: pytest.FixtureRequest) -> Opener:
-    """Opens stores of one kind on one database, as often as the test likes."""
+def openers(request: pytest.FixtureRequest) -> Callable[[], Opener]:
+    """Makes empty databases of one kind; each with what opens stores on it, as often as the test likes."""
     if request.param == "sqlite":
-        url = f"sqlite://{request.getfixturevalue('folder')}/chat.db"
-    else:
-        url = request.getfixturevalue("mariadb").url(request.getfixturevalue("database"), request.param)
+        folder = request.getfixturevalue("folder")
+        return lambda: opener(f"sqlite://{folder}/chat-{next(_NUMBERS)}.db")
+    server, database = request.getfixturevalue("mariadb"), request.getfixturevalue("databases")
+    return lambda: opener(server.url(database(), request.param))
+
+
+def opener(url: str) -> Opener:
+    """What opens stores on the database of a URL."""
 
     @asynccontextmanager
     async def opened(limits: Limits | None = None) -> AsyncIterator[Store]:
@@ -70,6 +81,12 @@ def opened(request: pytest.FixtureRequest) -> Opener:
             await store.close()
 
     return opened
+
+
+@pytest.fixture
+def opened(openers: Callable[[], Opener]) -> Opener:
+    """Opens stores of one kind on one database."""
+    return openers()
 
 
 @pytest.fixture

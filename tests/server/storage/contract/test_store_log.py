@@ -83,12 +83,14 @@ async def test_seqs_have_no_holes_and_time_does_not_go_back(scene: Scene) -> Non
     assert times[0] > 1_700_000_000_000
 
 
-async def test_calls_of_one_sender_keep_their_order(scene: Scene) -> None:
-    ann = await scene.user("ann")
-    conv = await scene.group(ann)
-    outcomes = await asyncio.gather(*(scene.store.log.append([send(conv, ann, f"{n}")]) for n in range(100)))
-    seqs = [outcome.entry["seq"] for (outcome,) in outcomes if isinstance(outcome, Stored)]
-    assert seqs == list(range(2, 102))
+async def test_a_batch_keeps_its_order_among_others(scene: Scene) -> None:
+    ann, bob = await scene.users("ann", "bob")
+    conv = await scene.group(ann, bob)
+    batches = [[send(conv, by, f"{n}") for n in range(20)] for by in (ann, bob) * 5]
+    for outcomes in await asyncio.gather(*map(scene.store.log.append, batches)):
+        seqs = [outcome.entry["seq"] for outcome in outcomes if isinstance(outcome, Stored)]
+        assert seqs == list(range(seqs[0], seqs[0] + 20))
+    assert [entry["seq"] for entry in await scene.log(conv)] == list(range(1, 203))
 
 
 async def test_a_retry_gets_what_was_stored_whatever_has_happened_since(scene: Scene) -> None:

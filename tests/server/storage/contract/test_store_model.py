@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
@@ -61,10 +62,9 @@ choices = st.tuples(
 class LogMachine(RuleBasedStateMachine):
     """A store and its model, side by side."""
 
-    def __init__(self, opened: Opener, folder: Any) -> None:
+    def __init__(self, openers: Callable[[], Opener]) -> None:
         super().__init__()
-        self.opened = opened
-        self.folder = folder
+        self.openers = openers
         self.runner = asyncio.Runner()
         self.stack = AsyncExitStack()
         self.known: dict[tuple[int, int, str], tuple[int, int, bytes]] = {}
@@ -75,8 +75,7 @@ class LogMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        for file in self.folder.iterdir():
-            file.unlink()
+        self.opened = self.openers()
         self.run(self._begin())
 
     async def _begin(self) -> None:
@@ -283,9 +282,9 @@ class LogMachine(RuleBasedStateMachine):
             assert view["last"] == model.log[-1]
 
 
-def test_the_log_is_as_its_model(opened: Opener, folder: Any) -> None:
+def test_the_log_is_as_its_model(openers: Callable[[], Opener]) -> None:
     run_state_machine_as_test(
-        lambda: LogMachine(opened, folder),
+        lambda: LogMachine(openers),
         # Shrinking steps that each open a store would outlast the time limit of a test.
         settings=settings(max_examples=25, stateful_step_count=20, phases=[Phase.explicit, Phase.generate]),
     )
