@@ -11,6 +11,7 @@ import dataclasses
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterable
 
+from mrccsc_server.cluster.local import LocalThrottles
 from mrccsc_server.domain.state import Stored
 from mrccsc_server.ports import (
     Bus,
@@ -19,7 +20,6 @@ from mrccsc_server.ports import (
     Command,
     ConversationHint,
     EntryHint,
-    Guesses,
     HeadHint,
     Hearer,
     Hint,
@@ -27,12 +27,10 @@ from mrccsc_server.ports import (
     Nodes,
     Presence,
     PresenceHint,
-    Rate,
     SessionsEnded,
     Throttles,
     UserHint,
 )
-from mrccsc_server.security.throttle import FailureThrottle, Throttle
 from mrccsc_shared.messages.presence import Presence as Seen
 
 LAST_SEEN_KEPT = 100_000
@@ -55,8 +53,7 @@ class MemoryHub:
         self.nodes: list[MemoryNode] = []
         self.chosen: dict[int, Chosen] = {}
         self.last_seen: OrderedDict[int, int] = OrderedDict()
-        self.rates: dict[str, Throttle] = {}
-        self.guesses: dict[str, FailureThrottle] = {}
+        self.throttles: LocalThrottles | None = None
 
     def cut(self, node: MemoryNode) -> None:
         """Take the node's line to the others away. Its leases stay until :meth:`lapse`."""
@@ -294,50 +291,6 @@ class MemoryNodes:
             self._obey(command)
 
 
-class MemoryRate:
-    """:class:`mrccsc_server.ports.Rate` in memory."""
-
-    def __init__(self, throttle: Throttle) -> None:
-        self._throttle = throttle
-
-    async def take(self, key: str) -> int:
-        """See the port."""
-        return self._throttle.take(key)
-
-
-class MemoryGuesses:
-    """:class:`mrccsc_server.ports.Guesses` in memory."""
-
-    def __init__(self, throttle: FailureThrottle) -> None:
-        self._throttle = throttle
-
-    async def attempt(self, key: str) -> int:
-        """See the port."""
-        return self._throttle.attempt(key)
-
-    async def forgive(self, key: str) -> None:
-        """See the port."""
-        self._throttle.forgive(key)
-
-
-class MemoryThrottles:
-    """:class:`mrccsc_server.ports.Throttles` in memory; the nodes of a hub count together."""
-
-    def __init__(self, hub: MemoryHub, clock: Clock) -> None:
-        self._hub = hub
-        self._clock = clock
-
-    def rate(self, name: str, *, rate: float, burst: int) -> Rate:
-        """See the port."""
-        throttle = self._hub.rates.setdefault(name, Throttle(self._clock, rate=rate, burst=burst))
-        return MemoryRate(throttle)
-
-    def guesses(self, name: str, *, free: int, delay: float, delay_max: float) -> Guesses:
-        """See the port."""
-        made = FailureThrottle(self._clock, free=free, delay=delay, delay_max=delay_max)
-        return MemoryGuesses(self._hub.guesses.setdefault(name, made))
-
-
 class MemoryNode:
     """The parts of a node as its hub knows them."""
 
@@ -356,5 +309,6 @@ class MemoryCluster:
         self.bus: Bus = self.node.bus
         self.presence: Presence = self.node.presence
         self.nodes: Nodes = self.node.nodes
-        self.throttles: Throttles = MemoryThrottles(hub, clock)
+        hub.throttles = hub.throttles or LocalThrottles(clock)
+        self.throttles: Throttles = hub.throttles
         self.counters: Counter[str] = Counter()

@@ -44,7 +44,7 @@ class Wanted:
     """Remembers what the node was told to fetch."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, int]] = []
+        self.asked: list[tuple[str, int, *tuple[int, ...]]] = []
 
     def behind(self, conv: int) -> None:
         self.asked.append(("behind", conv))
@@ -53,7 +53,7 @@ class Wanted:
         self.asked.append(("entered", conv))
 
     def unseen(self, conv: int, user: int) -> None:
-        self.asked.append(("unseen", user))
+        self.asked.append(("unseen", conv, user))
 
 
 class Group:
