@@ -154,14 +154,17 @@ def show(replay: Replay, clock: FakeClock, snapshot: SnapshotAssertion) -> Show:
         signed_in: bool = True,
         online: bool = True,
         options: Options | None = None,
+        local: bool = False,
+        toasts: bool = False,
     ) -> AsyncIterator[Stage]:
-        profile = Profile("ana", "127.0.0.1", 8000)
+        profile = Profile("ana", "127.0.0.1", 8000, local=local)
         if signed_in:
             save_session("ana", Session("127.0.0.1", 8000, False, 1, "ana", "token"))
+        replay.down = replay.down or not online
         client = ChatClient(profile, connect=replay.dial, clock=clock, chance=lambda: 0.5)
         app = ChatApp(client, options or Options(), zone=UTC)
-        async with app.run_test(size=size) as pilot:
-            if signed_in:
+        async with app.run_test(size=size, notifications=toasts) as pilot:
+            if signed_in and online:
                 await wait_until(lambda: client.status.online, "being online")
             await pilot.pause()
             yield Stage(app, client, pilot, picture)

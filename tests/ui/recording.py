@@ -21,6 +21,8 @@ FOLDER = Path(__file__).with_name("recorded")
 
 Frame = dict[str, Any]
 
+_DEVICE = "0190b4a2-7c1e-7c1e-8c1e-0190b4a27c1e"
+
 
 class Recording:
     """A server's welcome and sign-in answer, its logs, its member lists, and what it found."""
@@ -115,6 +117,12 @@ class Replay:
             case "user.search":
                 people = [one["user"] for one in [*recording.ready["friends"], *recording.ready["requests"]]]
                 return {"type": "user.results", "users": [one for one in people if request["query"] in one["username"]]}
+            case "session.list":
+                at = recording.logs[max(recording.logs)][-1]["at"]
+                facts = {"created": at, "last_seen": at}
+                mine = {"session": 1, "current": True, "device": {"id": _DEVICE, "name": "mrccsc-tui on desk"}}
+                other = {"session": 2, "current": False, "device": {"id": _DEVICE, "name": "mrccsc-tui on laptop"}}
+                return {"type": "sessions", "sessions": [mine | facts, other | facts]}
             case "message.send":
                 me = recording.ready["user"]["user"]
                 extra = {key: request[key] for key in ("cid", "text", "reply_to") if key in request}

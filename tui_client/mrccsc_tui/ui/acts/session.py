@@ -84,8 +84,8 @@ async def ask_for_devices(desk: Desk) -> None:
                 (
                     (session.device or "unnamed", "strong"),
                     ("  this one" if session.current else "", "online"),
-                    (f"  last seen {moment(session.last_seen, desk.zone)}", "dim"),
                 ),
+                ((f"  last seen {moment(session.last_seen, desk.zone)}", "dim"),),
             ),
         )
         for session in sessions

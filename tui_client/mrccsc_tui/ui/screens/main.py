@@ -95,7 +95,7 @@ class MainScreen(DeskScreen):
     def _tell(self, digest: Digest) -> None:
         notices = self._herald.messages(digest)
         for contact in self._herald.requests(digest):
-            self.say(f"{contact.person.display_name} (@{contact.person.username}) wants to add you: F2 shows it.")
+            self.say(f"{contact.person.display_name} (@{contact.person.username}) wants to add you (F2).")
         if notices and self.options.notify and not self.app.app_focus:
             self.app.bell()
             for notice in notices[-3:]:

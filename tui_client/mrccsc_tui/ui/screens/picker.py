@@ -193,7 +193,9 @@ class PickerScreen(ModalScreen[str | None]):
 
     def _ask(self, query: str, cursor: str | None) -> None:
         self._loading = True
-        self.run_worker(partial(self._fetch, query, cursor), group="picker", exclusive=True, exit_on_error=False)
+        # Not a coroutine: a worker that is cancelled before it began would leave it behind, never awaited.
+        fetch = partial(self._fetch, query, cursor)
+        _: Worker[None] = self.run_worker(fetch, group="picker", exclusive=True, exit_on_error=False)
 
     async def _fetch(self, query: str, cursor: str | None) -> None:
         search = self._picker.search

@@ -145,6 +145,8 @@ class SignInScreen(Screen[None]):
                 await self._client.login(username, password)
         except (RequestError, Refusal) as error:
             self._say(str(error), bad=True)
+            if isinstance(error, RequestError) and error.code == "bad_credentials":
+                self.query_one("#password").focus()
         except Exception:  # a person never sees a traceback
             log.exception("signing in failed")
             self._say("That did not work. Please try again.", bad=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import tzinfo
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from textual import on
 from textual.screen import Screen
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from mrccsc_tui.ui.app import ChatApp
 
 log = logging.getLogger(__name__)
+
+SAID_FOR = 4
+"""Seconds for which the person is told something; two more for what went wrong."""
 
 OPEN = "open"
 """The setting that remembers which conversation was open."""
@@ -85,7 +88,8 @@ class DeskScreen(Screen[None]):
 
     def say(self, text: str, *, bad: bool = False) -> None:
         """Tell the person something, for some seconds."""
-        self.notify(text, severity="error" if bad else "information", markup=False, timeout=6 if bad else 4)
+        severity: Literal["error", "information"] = "error" if bad else "information"
+        self.notify(text, severity=severity, markup=False, timeout=SAID_FOR + 2 * bad)
 
     def open_conversation(self, conv: int, *, seq: int | None = None) -> None:
         """Show a conversation, with the message ``seq`` selected and in view."""

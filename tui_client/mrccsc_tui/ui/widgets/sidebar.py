@@ -60,6 +60,7 @@ class Sidebar(RowList):
         blocked = contacts(store, "blocked")
         shown = {contact.conv for contact in friends}
         others = [conversation for conversation in directs(store) if conversation.conv not in shown]
+        known = store.me is not None
         rows: list[ListRow] = []
         if requests:
             rows.append(_heading(f"REQUESTS {len(requests)}"))
@@ -71,12 +72,14 @@ class Sidebar(RowList):
         rows += [self._conversation(conversation) for conversation in others]
         rows += [self._asked(contact) for contact in asked]
         if not friends and not asked and not others:
-            rows.append(_note("none yet: n adds one"))
+            rows.append(_note("none yet: n adds one" if known else "not loaded"))
         rows.append(_gap())
         joined = groups(store)
         rows.append(_heading("GROUPS"))
         rows += [self._conversation(conversation) for conversation in joined]
-        if not joined:
+        if not known:
+            rows.append(_note("not loaded"))
+        elif not joined:
             rows += [_note("none yet: f finds groups,"), _note("c creates one")]
         if blocked:
             rows += [_gap(), _heading("BLOCKED")]

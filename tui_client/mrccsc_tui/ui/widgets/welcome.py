@@ -25,7 +25,7 @@ class Welcome(Static):
     """The way in."""
 
     DEFAULT_CSS = """
-    Welcome { height: 1fr; padding: 1 3; content-align: left middle; background: $background; color: $foreground; }
+    Welcome { height: 1fr; padding: 0 3; content-align: left middle; background: $background; color: $foreground; }
     """
 
     def __init__(self) -> None:
@@ -36,27 +36,27 @@ class Welcome(Static):
         me = store.me
         requests = contacts(store, "incoming")
         parts: list[Content | tuple[str, str]] = []
+        fresh = not store.conversations
         if me is not None:
-            parts += [("Welcome, ", ""), (me.display_name, "bold"), (".\n\n", "")]
+            parts += [("Welcome, ", ""), (me.display_name, "bold"), (".", "")]
+            if fresh:
+                parts += [(" Friends find you as ", ""), (me.username, "bold"), (".", "")]
+            parts.append(("\n\n", ""))
         if requests:
             parts += [
                 (_requests([contact.person for contact in requests]), "bold"),
                 ("\nF2 shows it; a accepts.\n\n", ""),
             ]
-        fresh = not store.conversations
-        if fresh:
+        if me is None:
+            parts.append(("Your chats come once the server is reached.\n\n", ""))
+        elif fresh:
             parts.append(("Begin with a friend or a group:\n\n", ""))
-        for keys, what, command in _FIRST if fresh else _THEN:
+        for keys, what, command in () if me is None else _FIRST if fresh else _THEN:
             parts += [(f"  {keys:<8}", "bold $primary"), (f"{what}\n", "")]
             if command:
                 parts.append((f"{'':<10}or type {command}\n", "$foreground-muted"))
-        if fresh and me is not None:
-            parts += [
-                ("\nFriends find you as ", "$foreground-muted"),
-                (me.username, "bold"),
-                (".", "$foreground-muted"),
-            ]
-        parts.append(("\nF1 shows all keys and commands.", "$foreground-muted"))
+        parts.append(("\n" if me is not None else "", ""))
+        parts.append(("F1 shows all keys and commands.", "$foreground-muted"))
         self.update(Content.assemble(*parts))
 
 

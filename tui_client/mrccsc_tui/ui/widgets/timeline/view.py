@@ -255,6 +255,8 @@ class Timeline(Viewport, can_focus=True):
         if self._fit():
             self._strips.clear()
         self._restore(anchor)
+        # What was painted for the new size stood where the view was before.
+        self.refresh()
         self._want_older()
 
     def notify_style_update(self) -> None:
