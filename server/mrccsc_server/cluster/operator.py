@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from mrccsc_server.cluster import ClusterError
 from mrccsc_server.cluster.redis.address import AddressError, dialer, parse
 from mrccsc_server.cluster.redis.cluster import prefix_of
-from mrccsc_server.cluster.redis.link import SILENT, UNREACHABLE, Call, guarded
+from mrccsc_server.cluster.redis.link import Call, guarded
 from mrccsc_server.cluster.redis.nodes import live_nodes, send_command
-from mrccsc_server.cluster.redis.wire import WireError
+from mrccsc_server.cluster.redis.wire import SILENT, UNREACHABLE, WireError
 from mrccsc_server.ports import Command, NodeInfo
 
 TIME = 5.0

@@ -70,20 +70,13 @@ def dialer(address: Address) -> Dial:
             raise AddressError(f"Redis with {what} needs redis-py: pip install 'mrccsc[server,rediss]'.")
         from mrccsc_server.cluster.redis.secure import secure_dial  # noqa: PLC0415
 
-        if address.ca is not None:
-            check_readable(address.ca)
-        return secure_dial(address)
+        try:
+            return secure_dial(address)
+        except OSError as error:
+            reason = error.strerror or "it has none"
+            raise AddressError(f"Cannot read the certificates in {address.ca}: {reason}.") from None
     if importlib.util.find_spec("asyncio_redis") is None:
         raise AddressError("Redis needs asyncio-redis: pip install 'mrccsc[server]'.")
     from mrccsc_server.cluster.redis.plain import plain_dial  # noqa: PLC0415
 
     return plain_dial(address)
-
-
-def check_readable(file: str) -> None:
-    """Raise :class:`AddressError` unless the file of certificates can be read."""
-    try:
-        with open(file, "rb"):  # noqa: PTH123
-            pass
-    except OSError as error:
-        raise AddressError(f"Cannot read the certificates in {file}: {error.strerror}.") from None

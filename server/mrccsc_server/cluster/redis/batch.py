@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from mrccsc_server.cluster.redis.wire import WireError
+from mrccsc_server.cluster.redis.wire import SILENT, WireError
 
 Op = TypeVar("Op")
 Result = TypeVar("Result")
@@ -16,8 +16,8 @@ Result = TypeVar("Result")
 class Batch(Generic[Op, Result]):
     """Runs operations in the order in which they came, one call after the other.
 
-    A call takes operations up to a weight of ``most``, and at least one. Nothing here bounds what waits: each operation
-    has somebody who waits for it, and a call has its time limit.
+    A call takes operations up to a weight of ``most``, and at least one. Whoever asks waits for ``time`` seconds at
+    most; what was asked is carried out even so.
     """
 
     def __init__(
@@ -25,24 +25,31 @@ class Batch(Generic[Op, Result]):
         run: Callable[[list[Op]], Awaitable[Sequence[Result]]],
         *,
         most: int,
+        time: float,
         weigh: Callable[[Op], int] = lambda _: 1,
     ) -> None:
         self._run = run
         self._most = most
+        self._time = time
         self._weigh = weigh
         self._waiting: deque[tuple[Op, asyncio.Future[Result]]] = deque()
         self._runner: asyncio.Task[None] | None = None
 
     async def do(self, op: Op) -> Result:
-        """The result of one operation. Raises :class:`WireError` when its call failed."""
-        return await self._submit(op)
+        """The result of one operation. Raises :class:`WireError` when its call failed or takes too long."""
+        (result,) = await self.do_all((op,))
+        return result
 
     async def do_all(self, ops: Sequence[Op]) -> list[Result]:
-        """The results of some operations, in order. Raises :class:`WireError` when any of their calls failed."""
+        """The results of some operations, in order. Raises :class:`WireError` when a call failed or takes too long."""
         futures = [self._submit(op) for op in ops]
         for future in futures:
             future.add_done_callback(_look)
-        return [await future for future in futures]
+        try:
+            async with asyncio.timeout(self._time):
+                return [await future for future in futures]
+        except TimeoutError:
+            raise WireError(SILENT) from None
 
     def push(self, op: Op) -> None:
         """Run one operation some time; nobody minds when it fails."""

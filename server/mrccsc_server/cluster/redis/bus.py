@@ -44,7 +44,7 @@ class RedisBus:
         self._idle.set()
         self._number = 0
         self._pump: asyncio.Task[None] | None = None
-        self._interest = Interest(link, head)
+        self._interest = Interest(link, head, time=limits.bus_time)
         self.opening: Callable[[], Awaitable[None]] | None = None
         self.closing: Callable[[], Awaitable[None]] | None = None
 
@@ -124,14 +124,20 @@ class RedisBus:
                     self.gap()
                 case _:
                     self._counters["hints_received"] += 1
-                    if self._hearer is not None:
-                        self._hearer.hear(word)
+                    self._pass_on(word)
 
     def gap(self) -> None:
         """Say that hints may have been lost."""
         self._counters["gaps"] += 1
         if self._hearer is not None:
             self._hearer.gap()
+
+    def _pass_on(self, hint: Hint) -> None:
+        if self._hearer is not None:
+            try:
+                self._hearer.hear(hint)
+            except Exception:
+                log.exception("A hint was not taken")
 
     # -- what is followed ------------------------------------------------------------------------------------------
 

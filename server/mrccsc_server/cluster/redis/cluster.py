@@ -48,7 +48,7 @@ class RedisCluster:
         )
         self._nodes = RedisNodes(self._link, me, prefix, limits=limits, clock=clock, counters=self.counters)
         self._bus = RedisBus(self._link, self._nodes, head, limits=limits, counters=self.counters)
-        self._presence = RedisPresence(self._link, head, self.counters)
+        self._presence = RedisPresence(self._link, head, time=limits.bus_time, counters=self.counters)
         self._opened = False
         self._nodes.died = self._bus.gap
         self._nodes.beaten = self._beaten
@@ -57,7 +57,7 @@ class RedisCluster:
         self.bus: Bus = self._bus
         self.presence: Presence = self._presence
         self.nodes: Nodes = self._nodes
-        self.throttles: Throttles = RedisThrottles(self._link, head, LocalThrottles(clock))
+        self.throttles: Throttles = RedisThrottles(self._link, head, LocalThrottles(clock), time=limits.bus_time)
 
     async def _open(self) -> None:
         await self._link.open(self._channel, self._bus.hear, self._serve)
@@ -93,6 +93,8 @@ class RedisCluster:
 
     async def _beaten(self, call: Call, settled: bool, dead: Sequence[str]) -> None:
         if self._link.up:
+            # What could not be said in time, though the wire is up.
+            await self._presence.restore(call)
             fraction = self._limits.beat_time / RENEWED
             await self._bus.interest.renew(call, fraction)
             await self._presence.look(call, settled=settled, dead=dead, fraction=fraction)

@@ -203,6 +203,13 @@ def _read_presence(body: bytes) -> PresenceHint:
     return PresenceHint(user, tuple(friends))
 
 
+def _read_command(body: bytes) -> Command:
+    command: Command = _command(body)
+    if command.connections < 0:
+        raise Malformed
+    return command
+
+
 def _read_sessions(body: bytes) -> SessionsEnded:
     user, *sessions = _ids(body)
     return SessionsEnded(user, tuple(sessions))
@@ -218,5 +225,5 @@ _READERS: dict[bytes, Callable[[bytes], Word]] = {
     b"b": lambda body: Beat(*_beat(body)),
     b"g": lambda _: Gap(),
     b"x": lambda body: Bye(*_node(body)),
-    b"d": _command,
+    b"d": _read_command,
 }

@@ -20,7 +20,7 @@ _Change = tuple[Sequence[bytes], bool]
 class Interest:
     """Keys that this node follows. What is asked in one turn of the loop, or during a call, shares the next call."""
 
-    def __init__(self, link: Link, head: tuple[bytes, bytes]) -> None:
+    def __init__(self, link: Link, head: tuple[bytes, bytes], *, time: float) -> None:
         self._link = link
         self._head = head
         self._followed: dict[bytes, bool] = {}
@@ -28,7 +28,9 @@ class Interest:
         self._unsaid: dict[bytes, None] = {}
         """Those that were added while there was no wire to say it on."""
         self._renewing: list[bytes] = []
-        self._batch: Batch[_Change, None] = Batch(self._send, most=AT_ONCE, weigh=lambda change: len(change[0]))
+        self._batch: Batch[_Change, None] = Batch(
+            self._send, most=AT_ONCE, time=time, weigh=lambda change: len(change[0])
+        )
 
     def __len__(self) -> int:
         return len(self._followed)

@@ -8,16 +8,13 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 
-from mrccsc_server.cluster.redis.wire import AWAY, Dial, Hear, Reply, Script, Wire, WireError
+from mrccsc_server.cluster.redis.wire import AWAY, SILENT, UNREACHABLE, Dial, Hear, Reply, Script, Wire, WireError
 
 log = logging.getLogger(__name__)
 
 BACK_OFF = 0.05
 BACK_OFF_MAX = 1.0
 """Seconds between two attempts to connect: the first, and the most they grow to."""
-
-UNREACHABLE = "Redis does not accept connections."
-SILENT = "Redis does not answer."
 
 Call = Callable[..., Awaitable[Reply]]
 """``await call(script, *args)``: the reply. Raises :class:`WireError`; any failure is the end of the wire."""
@@ -40,6 +37,7 @@ class Link:
         self._up = asyncio.Event()
         self._tried = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._joined = False
         self._told_away = False
 
@@ -63,6 +61,8 @@ class Link:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
             self._running = None
+        if self._ending is not None:
+            await self._ending
 
     async def call(self, script: Script, *args: bytes) -> Reply:
         """Run a script on the joined wire. Raises :class:`WireError`, at once while there is none."""
@@ -119,9 +119,15 @@ class Link:
         finally:
             self._call = None
             self._up.clear()
-            serving.cancel()
-            await asyncio.gather(serving, return_exceptions=True)
-            await wire.close()
+            # In a task of its own: a wire that is half closed when this node ends would never be.
+            self._ending = asyncio.create_task(_end(serving, wire))
+            await asyncio.shield(self._ending)
+
+
+async def _end(serving: asyncio.Future[None], wire: Wire) -> None:
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+    await wire.close()
 
 
 def guarded(wire: Wire, time: float) -> Call:

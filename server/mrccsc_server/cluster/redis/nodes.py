@@ -232,9 +232,14 @@ def _infos(texts: Iterable[str], counters: Counter[str]) -> list[NodeInfo]:
     infos = []
     for text in texts:
         try:
-            infos.append(_info.validate_json(text))
+            node = _info.validate_json(text)
         except ValidationError:
+            node = None
+        # It is shown and logged, so it must be nothing but text.
+        if node is None or not f"{node.incarnation}{node.name}{node.address}{node.version}".isprintable():
             counters["malformed"] += 1
+        else:
+            infos.append(node)
     return infos
 
 

@@ -67,7 +67,7 @@ _buried = TypeAdapter(_Buried)
 class RedisPresence:
     """:class:`mrccsc_server.ports.Presence`."""
 
-    def __init__(self, link: Link, head: tuple[bytes, bytes], counters: Counter[str]) -> None:
+    def __init__(self, link: Link, head: tuple[bytes, bytes], *, time: float, counters: Counter[str]) -> None:
         self._link = link
         self._head = head
         self._counters = counters
@@ -77,7 +77,7 @@ class RedisPresence:
         self._doubtful: dict[int, None] = {}
         self._renewing: list[int] = []
         self._lapsed: Callable[[Collection[int]], None] = lambda _: None
-        self._batch: Batch[_Ask, _Result] = Batch(self._send, most=AT_ONCE, weigh=_weigh)
+        self._batch: Batch[_Ask, _Result] = Batch(self._send, most=AT_ONCE, time=time, weigh=_weigh)
 
     # -- the port --------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +17,18 @@ from redis.asyncio.connection import Connection, SSLConnection
 from redis.exceptions import AuthenticationError, NoScriptError, RedisError, ResponseError
 
 from mrccsc_server.cluster.redis.address import Address
-from mrccsc_server.cluster.redis.wire import CLOSED, DENIED, REFUSED, Dial, Hear, Reply, Script, Wire, WireError
+from mrccsc_server.cluster.redis.wire import (
+    CLOSED,
+    DENIED,
+    REFUSED,
+    UNREACHABLE,
+    Dial,
+    Hear,
+    Reply,
+    Script,
+    Wire,
+    WireError,
+)
 
 GOODBYE = 0.5
 """Seconds that the end of a TLS connection may take; a Redis that hangs does not answer it."""
@@ -25,10 +37,10 @@ GOODBYE = 0.5
 class SecureWire:
     """See :class:`mrccsc_server.cluster.redis.wire.Wire`."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, tls: ssl.SSLContext | None) -> None:
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._commands = _connection(address)
-        self._heard = _connection(address)
+        self._commands = _connection(address, tls)
+        self._heard = _connection(address, tls)
         self._answers: deque[asyncio.Future[Any]] = deque()
         self._sending = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
@@ -59,14 +71,12 @@ class SecureWire:
 
     async def close(self) -> None:
         """See the port."""
+        # First of all: asked for more, a closed connection of redis-py would open itself again.
+        self._end()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for connection in (self._commands, self._heard):
-            with contextlib.suppress(RedisError, OSError, TimeoutError):
-                async with asyncio.timeout(GOODBYE):
-                    await connection.disconnect()
-        self._end()
+        await asyncio.gather(_disconnect(self._commands), _disconnect(self._heard))
 
     async def _ask(self, *command: Any) -> Any:
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -107,10 +117,12 @@ class SecureWire:
 
 
 def secure_dial(address: Address) -> Dial:
-    """What dials that address."""
+    """What dials that address. Raises OSError when its file of certificates is no good."""
+    # Once for all: it takes its time, and reads the file.
+    tls = ssl.create_default_context(cafile=address.ca) if address.tls else None
 
     async def dial(channel: str | None, hear: Hear) -> Wire:
-        wire = SecureWire(address)
+        wire = SecureWire(address, tls)
         try:
             await wire.open(channel, hear)
         except BaseException:
@@ -121,7 +133,7 @@ def secure_dial(address: Address) -> Dial:
     return dial
 
 
-def _connection(address: Address) -> Connection:
+def _connection(address: Address, tls: ssl.SSLContext | None) -> Connection:
     options: dict[str, Any] = {
         "host": address.host,
         "port": address.port,
@@ -131,9 +143,11 @@ def _connection(address: Address) -> Connection:
         "protocol": 2,
         "socket_timeout": None,
     }
-    if not address.tls:
+    if tls is None:
         return Connection(**options)
-    return SSLConnection(**options, ssl_ca_certs=address.ca)
+    connection = SSLConnection(**options)
+    connection.ssl_context.context = tls
+    return connection
 
 
 async def _connect(connection: Connection) -> None:
@@ -145,10 +159,16 @@ async def _connect(connection: Connection) -> None:
         raise WireError(_reason(error)) from None
 
 
+async def _disconnect(connection: Connection) -> None:
+    with contextlib.suppress(RedisError, OSError, TimeoutError):
+        async with asyncio.timeout(GOODBYE):
+            await connection.disconnect()
+
+
 def _reason(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, OSError) and type(cause).__module__ == "ssl":
+        if isinstance(cause, ssl.SSLError):
             return "The certificate of Redis is not to be trusted, or it speaks no TLS there."
         cause = cause.__cause__ or cause.__context__
-    return "Redis does not accept connections."
+    return UNREACHABLE

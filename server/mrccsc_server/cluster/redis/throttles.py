@@ -22,11 +22,11 @@ _Op = Sequence[bytes]
 class RedisThrottles:
     """:class:`mrccsc_server.ports.Throttles`."""
 
-    def __init__(self, link: Link, head: tuple[bytes, bytes], local: LocalThrottles) -> None:
+    def __init__(self, link: Link, head: tuple[bytes, bytes], local: LocalThrottles, *, time: float) -> None:
         self._link = link
         self._head = head
         self._local = local
-        self._batch: Batch[_Op, int] = Batch(self._send, most=AT_ONCE)
+        self._batch: Batch[_Op, int] = Batch(self._send, most=AT_ONCE, time=time)
 
     def rate(self, name: str, *, rate: float, burst: int) -> RedisRate:
         """See the port."""

@@ -55,6 +55,8 @@ class Dial(Protocol):
 
 
 AWAY = "Redis is away."
+UNREACHABLE = "Redis does not accept connections."
+SILENT = "Redis does not answer."
 CLOSED = "Redis closed the connection."
 DENIED = "Redis refuses the password or the user."
 REFUSED = "Redis refuses a script: is it out of memory, a read-only replica, or does the user lack rights?"
