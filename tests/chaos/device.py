@@ -20,6 +20,7 @@ from mrccsc_tui.state.changes import (
     TailRestarted,
 )
 from mrccsc_tui.state.models import Pending
+from mrccsc_tui.state.store import Store
 from mrccsc_tui.state.wire import dump_entry
 from tests.chaos.history import Recorder
 from tests.chaos.tap import Dialler, Network
@@ -59,7 +60,7 @@ class Device:
         profile = Profile(self.name.replace("/", "."), "127.0.0.1", 1)
         # Full jitter as ever, over waits shortened by ``patience``: a short run has no minute to wait.
         client = ChatClient(profile, connect=self._dial, chance=lambda: self.chance.random() * self._patience)
-        client.subscribe(self._follow)
+        client.subscribe(lambda changes: self._follow(client.store, changes))
         self.client = client
         await client.start()
         held = {conv: [one.tail_start, one.cursor] for conv, one in client.store.conversations.items()}
@@ -131,6 +132,8 @@ class Device:
 
     async def ask(self, act: str, call: Callable[[], Awaitable[Any]], **facts: Any) -> Any:
         """Make a request that the client repeats by itself; ``None`` when it was refused or stays unknown."""
+        if self.client is None:
+            return None
         self._count += 1
         op = f"{self.name}#{self._count}"
         self._recorder.note("invoke", client=self.name, op=op, act=act, **facts)
@@ -148,8 +151,8 @@ class Device:
 
     # -- what the client shows ----------------------------------------------------------------------------------------
 
-    def _follow(self, changes: Sequence[Change]) -> None:
-        note, store = self._recorder.note, self.up.store
+    def _follow(self, store: Store, changes: Sequence[Change]) -> None:
+        note = self._recorder.note
         settled = {change.cid for change in changes if isinstance(change, Settled)}
         for at, change in enumerate(changes):
             match change:
@@ -182,7 +185,9 @@ class Device:
         client, store = self.up, self.up.store
         for conv in sorted(store.conversations):
             held = store.conversations[conv]
-            await client.load_until(conv, max(held.start, held.head - READ_BACK))
+            with suppress(RequestError):
+                # Where it cannot read back, that shows in the view.
+                await client.load_until(conv, max(held.start, held.head - READ_BACK))
         conversations = sorted(store.conversations.items())
         return {
             "client": self.name,

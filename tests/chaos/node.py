@@ -34,7 +34,7 @@ from mrccsc_server.clock import SystemClock
 from mrccsc_server.domain.operations import Operation
 from mrccsc_server.domain.planning import Outcome
 from mrccsc_server.domain.state import Stored
-from mrccsc_server.ports import Bus, EntryHint, Hint, Log, Store
+from mrccsc_server.ports import Bus, Cluster, EntryHint, Hint, Log, Store
 
 SOCKET = "MRCCSC_CHAOS_SOCKET"
 TOLD = 0.05
@@ -184,19 +184,15 @@ def put_hand_on(hand: Hand) -> None:
         return store
 
     composition.make_store = make
-    for name in ("MemoryCluster", "RedisCluster"):
-        if hasattr(composition, name):
-            setattr(composition, name, _with_hand(getattr(composition, name), hand))
-    SystemClock.now = lambda _: hand.now()  # type: ignore[method-assign]
+    make_cluster = composition.make_cluster
 
-
-def _with_hand(make_cluster: Any, hand: Hand) -> Any:
-    def make(*values: Any, **named: Any) -> Any:
-        cluster = make_cluster(*values, **named)
+    def join(*values: Any) -> Cluster:
+        cluster = make_cluster(*values)
         put_hand_on_bus(cluster.bus, hand)
         return cluster
 
-    return make
+    composition.make_cluster = join
+    SystemClock.now = lambda _: hand.now()  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ database and its cluster; whoever wants other ones puts wrappers around the port
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,10 +15,12 @@ from mrccsc_server import app as composition
 from mrccsc_server.app import App
 from mrccsc_server.cluster.memory import MemoryCluster, MemoryHub
 from mrccsc_server.config import Settings
-from mrccsc_server.ports import Store
+from mrccsc_server.ports import Clock, Cluster, NodeInfo, Store
 from mrccsc_shared.limits import Limits
 
-Spoil = Callable[[Store], None]
+Spoil = Callable[[Store, Cluster], None]
+"""Puts wrappers around the ports of a node that is being made."""
+
 Patch = Callable[[object, str, Any], None]
 """Puts a value under a name of an object, as ``monkeypatch.setattr`` does."""
 
@@ -27,17 +28,38 @@ LIMITS = Limits(heartbeat=1.0, presence_grace=1.0)
 
 
 def put_in_seams(patch: Patch, hub: MemoryHub, spoil: Spoil | None = None) -> None:
-    """Let every node that is made from now on meet the others at ``hub``, on a store that ``spoil`` has seen."""
+    """Let every node that is made from now on meet the others at ``hub``, with ports that ``spoil`` has seen."""
     make_store = composition.make_store
+    stores: list[Store] = []
+    clusters: list[Cluster] = []
+
+    def pair() -> None:
+        # A node has both before it has its use cases; which comes first is its own affair.
+        if stores and clusters:
+            store, cluster = stores.pop(), clusters.pop()
+            if spoil is not None:
+                spoil(store, cluster)
 
     def make(url: str, limits: Limits) -> Store:
         store = make_store(url, limits)
-        if spoil is not None:
-            spoil(store)
+        open_it = store.open
+
+        async def opened() -> None:
+            await open_it()
+            stores.append(store)
+            pair()
+
+        store.open = opened  # type: ignore[method-assign]
         return store
 
+    def join(_url: str, me: NodeInfo, _limits: Limits, clock: Clock) -> Cluster:
+        cluster = MemoryCluster(me, clock, hub)
+        clusters.append(cluster)
+        pair()
+        return cluster
+
     patch(composition, "make_store", make)
-    patch(composition, "MemoryCluster", functools.partial(MemoryCluster, hub=hub))
+    patch(composition, "make_cluster", join)
 
 
 class Nodes:

@@ -90,7 +90,7 @@ class Tapped:
     def write(self, data: bytes) -> None:
         """Send."""
         for line in data.splitlines():
-            frame = json.loads(line)
+            frame = json.loads(line) if line.strip() else {"type": "ping"}
             if frame["type"] not in QUIET:
                 self._note("said", client=self._client, line=self._line, frame=without_secrets(frame))
         self._inner.write(data)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from mrccsc_tui.link.tasks import Tasks
 from tests.client.fakes import ack, conversation, message
 from tests.client.world import World
 from tests.waiting import wait_until
@@ -45,3 +48,18 @@ async def test_whom_a_word_mentions_is_asked_again_when_the_client_ended_before_
     await world.client.load_older(5)
     line.deliver(page(await line.asked("history.get"), HELLO))
     await wait_until(lambda: mentions(world) == (2,), "the mention")
+
+
+async def test_work_that_is_cancelled_before_its_first_step_leaves_nothing_behind() -> None:
+    """It was never awaited, and its key stood for it for ever."""
+    tasks = Tasks()
+    tasks.start("key", asyncio.sleep(60))
+    await tasks.stop()
+    assert not tasks.running("key")
+    done = asyncio.Event()
+
+    async def work() -> None:
+        done.set()
+
+    tasks.start("key", work())
+    await asyncio.wait_for(done.wait(), 5)

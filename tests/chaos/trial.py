@@ -25,8 +25,8 @@ BOUNDS: dict[str, Any] = {
     "memory_growth": 256 * 2**20,
     "queues": {},
 }
-SAME = 40
-"""Tries, a quarter of a second apart, until a device shows what a fresh sign-in does: read marks are gathered first."""
+TRY = 0.25
+"""Seconds between two looks at whether a device shows what a fresh sign-in does: read marks are gathered first."""
 
 
 class Trial:
@@ -73,7 +73,10 @@ class Trial:
         self.company.go()
 
     async def end(self, patience: float = 30.0) -> None:
-        """The faults are over: load ends, all comes to rest, everybody says what they see."""
+        """The faults are over: load ends, all comes to rest, everybody says what they see.
+
+        What does not come to rest within about ``patience`` seconds is left as it is, for the checker to find.
+        """
         await self.company.rest()
         self.recorder.note("quiet")
         await self.company.come_to_rest(patience)
@@ -84,19 +87,19 @@ class Trial:
             await one.login()
         views = {one.username: await one.view(fresh=True) for one in fresh}
         for device in self.company.devices:
-            view = await self._settled_view(device, views[device.username])
+            view = await self._settled_view(device, views[device.username], patience / 3)
             self.recorder.note("view", **view)
         for one in fresh:
             self.recorder.note("view", **await one.view(fresh=True))
         for device in [*fresh, *self.company.devices]:
             await device.stop()
 
-    async def _settled_view(self, device: Device, expected: dict[str, Any]) -> dict[str, Any]:
+    async def _settled_view(self, device: Device, expected: dict[str, Any], patience: float) -> dict[str, Any]:
         view = await device.view(fresh=False)
-        for _ in range(SAME):
+        for _ in range(int(patience / TRY)):
             if all(view[part] == expected[part] for part in ("facts", "logs", "presence")):
                 break
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(TRY)
             view = await device.view(fresh=False)
         return view
 

@@ -94,6 +94,7 @@ class Company:
             (3, self._come_and_go),
             (3, self._put_out_and_in),
             (1, self._change),
+            (1, self._peek),
             (1, self._lose_line),
             (1, self._restart),
         ]
@@ -165,12 +166,46 @@ class Company:
             await asyncio.sleep(device.chance.uniform(0, 0.5))
         await device.ask("invite", lambda: device.up.invite(conv, other.user), conv=conv, user=other.user)
 
+    async def race_a_removal(self, sends: int = 30) -> None:
+        """Somebody is removed from a group while they speak there, and comes back."""
+        conv = self.groups[0]
+        inside = [one for one in self.devices if one.client is not None and conv in one.up.store.conversations]
+        owner = next((one for one in inside if one.up.store.conversations[conv].role == "owner"), None)
+        other = next((one for one in inside if owner is not None and one.user != owner.user), None)
+        if owner is None or other is None:
+            return
+        await self._online(owner, other)
+        if owner.client is None or other.client is None:
+            return
+        removal: asyncio.Task[None] | None = None
+        for at in range(sends):
+            if other.client is None or conv not in other.up.store.conversations:
+                break
+            other.send(conv, f"race {self._text(other)}")
+            if at == sends // 2:
+                call = owner.ask("remove", lambda: owner.up.remove_member(conv, other.user), conv=conv, user=other.user)
+                removal = asyncio.create_task(call)
+            await asyncio.sleep(0.002)
+        if removal is not None:
+            await removal
+        await owner.ask("invite", lambda: owner.up.invite(conv, other.user), conv=conv, user=other.user)
+
+    async def _online(self, *devices: Device) -> None:
+        with suppress(AssertionError):
+            await wait_until(lambda: all(one.client and one.up.status.online for one in devices), "being online", 5)
+
     async def _change(self, device: Device) -> None:
         conv = device.chance.choice(self.groups)
         held = device.up.store.conversations.get(conv)
         if held is not None and held.role == "owner" and device.up.status.online:
             title = f"tea {device.chance.randint(1, 99)}"
             await device.ask("update", lambda: device.up.update_group(conv, title=title), conv=conv)
+
+    async def _peek(self, device: Device) -> None:
+        """Try to read what was before one's time: the server has nothing there."""
+        if (conv := self._conv(device)) is not None and (start := device.up.store.conversations[conv].start) > 1:
+            request = {"type": "history.get", "conv": conv, "before": start, "limit": 20}
+            await device.ask("peek", lambda: device.up._engine.ask(request), conv=conv)
 
     async def _lose_line(self, device: Device) -> None:
         device.drop()

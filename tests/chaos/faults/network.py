@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import uuid
 from typing import Any, ClassVar
 
 from tests.chaos.device import PASSWORD
@@ -152,34 +151,20 @@ class RemovalRace(Fault):
     name: ClassVar[str] = "removal races with sends"
 
     async def begin(self) -> None:
-        company = self.trial.company
-        conv = company.groups[0]
-        owner = next(one for one in company.devices if _role(one, conv) == "owner")
-        other = next(one for one in company.devices if one.user != owner.user)
-        await until(lambda: owner.up.status.online and other.up.status.online, 20)
-        if conv not in other.up.store.conversations:
-            await owner.ask("invite", lambda: owner.up.invite(conv, other.user), conv=conv, user=other.user)
-            await until(lambda: conv in other.up.store.conversations, 20)
-        self.sent = [str(uuid.uuid4()) for _ in range(30)]
-        for at, text in enumerate(self.sent):
-            if conv in other.up.store.conversations:
-                other.send(conv, f"race {at} {text}")
-            if at == len(self.sent) // 2:
-                removal = owner.ask("remove", lambda: owner.up.remove_member(conv, other.user), conv=conv)
-                self.removal = asyncio.create_task(removal)
-            await asyncio.sleep(0.002)
-        await self.removal
-        await owner.ask("invite", lambda: owner.up.invite(conv, other.user), conv=conv, user=other.user)
+        await self.trial.company.race_a_removal()
 
     async def bitten(self) -> Evidence | None:
         refused = self.errors("not_found", "forbidden")
         forgotten = sum(one["what"] == "unknown" for one in self.scene.since(self.mark))
-        return {"sent": len(self.sent), "refused": refused, "unknown": forgotten} if refused + forgotten else None
+        stored = sum(
+            one["what"] == "ok" and one.get("seq") is not None and one["op"] in self._raced()
+            for one in self.scene.since(self.mark)
+        )
+        return {"stored": stored, "refused": refused, "unknown": forgotten} if stored and refused + forgotten else None
+
+    def _raced(self) -> set[str]:
+        raced = (one for one in self.scene.since(self.mark) if one["what"] == "invoke" and one["act"] == "send")
+        return {one["op"] for one in raced if one["text"].startswith("race ")}
 
     async def end(self) -> Evidence | None:
         return None
-
-
-def _role(device: Any, conv: int) -> str | None:
-    held = device.client.store.conversations.get(conv) if device.client is not None else None
-    return None if held is None else held.role

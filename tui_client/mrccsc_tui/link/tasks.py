@@ -25,6 +25,7 @@ class Tasks:
             return
         task = asyncio.create_task(self._run(key, work))
         self._running[key] = task
+        task.add_done_callback(lambda _: self._ended(key, task, work))
 
     async def _run(self, key: Hashable, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -36,6 +37,12 @@ class Tasks:
             log.exception("background work failed: %s", key)
         finally:
             self._running.pop(key, None)
+
+    def _ended(self, key: Hashable, task: asyncio.Task[None], work: Coroutine[Any, Any, None]) -> None:
+        # One that was cancelled before its first step has tidied up nothing.
+        work.close()
+        if self._running.get(key) is task:
+            del self._running[key]
 
     def running(self, key: Hashable) -> bool:
         """Something under this key is at work."""

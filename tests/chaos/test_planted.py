@@ -1,0 +1,82 @@
+"""The checker finds what is planted into a running system of two nodes, and nothing in the system as it is."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from mrccsc_server.cluster.memory import MemoryHub
+from tests.chaos import planted
+from tests.chaos.checker import judge
+from tests.chaos.checker.violation import Violation, names
+from tests.chaos.history import Record
+from tests.chaos.nodes import Nodes, put_in_seams
+from tests.chaos.planted import FAULTS, MUTANTS, Ground, Plant
+from tests.chaos.trial import Trial, until
+
+ACKED = 250
+ROUNDS = 3
+
+
+async def play(
+    folder: Path, patch: pytest.MonkeyPatch, *plants: Plant, patience: float
+) -> tuple[list[Record], list[Violation]]:
+    """Let people live for a while on two nodes, lose their lines, remove each other; what the checker says of it."""
+    asyncio.get_running_loop().set_debug(False)
+    # What mutants do to the server is none of the log's business.
+    logging.getLogger("mrccsc_server").setLevel(logging.CRITICAL)
+    hub = MemoryHub()
+    ground = Ground(patch.setattr, hub, Random(7), [])
+    for plant in plants:
+        plant(ground)
+    put_in_seams(patch.setattr, hub, ground.spoil)
+    nodes = Nodes(folder, 2)
+    await nodes.start()
+    trial = Trial(None, nodes.ports, seed=7, system="two nodes", bounds={"presence": 2.0}, patience=0.05)
+    trial.company.pace = (0.0, 0.06)
+    await trial.begin()
+    for round_ in range(1, ROUNDS + 1):
+        await until(lambda round_=round_: trial.acked >= ACKED * round_ // ROUNDS, patience)
+        for device in trial.company.devices:
+            if device.client is not None:
+                device.drop()
+        await trial.company.race_a_removal()
+    await until(lambda: trial.acked >= ACKED, patience)
+    await trial.end(patience)
+    await nodes.stop()
+    records = await trial.dump(nodes.url)
+    return records, judge(records)
+
+
+@pytest.fixture(autouse=True)
+def quiet_log() -> object:
+    """Leave the log as it was."""
+    logger = logging.getLogger("mrccsc_server")
+    level = logger.level
+    yield
+    logger.setLevel(level)
+
+
+@pytest.mark.parametrize("plant", MUTANTS, ids=lambda plant: plant.__name__)
+async def test_a_planted_fault_is_found(plant: Plant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, violations = await play(tmp_path, monkeypatch, plant, patience=3)
+    assert MUTANTS[plant] & set(names(violations)), f"the checker found only {names(violations)}"
+
+
+async def test_the_true_code_survives_the_same_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    records, violations = await play(tmp_path, monkeypatch, *FAULTS, patience=20)
+    assert [one.story(records) for one in violations] == []
+
+
+def test_every_mutant_is_named() -> None:
+    plants = {
+        name
+        for name, one in vars(planted).items()
+        if getattr(one, "__module__", "") == planted.__name__ and callable(one) and not isinstance(one, type)
+    }
+    named = {plant.__name__ for plant in (*MUTANTS, *FAULTS)}
+    assert {name for name in plants if not name.startswith("_")} == named
