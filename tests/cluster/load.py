@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from mrccsc_tui.client import ChatClient
-from mrccsc_tui.state.changes import Change
+from mrccsc_tui.state.changes import Change, StatusChanged
 from mrccsc_tui.state.models import Message
 from tests.client.party import Party, group, me, texts
 from tests.waiting import wait_until
@@ -24,13 +24,14 @@ class Talk:
         self.people = people
         self.conv = conv
         self.said: dict[str, list[str]] = {one.profile.name: [] for one in people}
+        # What their lines were when they were not online.
         self.statuses: dict[str, list[str]] = collections.defaultdict(list)
         for one in people:
             one.subscribe(lambda changes, one=one: self._note(one, changes))
 
     def _note(self, one: ChatClient, changes: list[Change]) -> None:
         for change in changes:
-            if type(change).__name__ == "StatusChanged":
+            if isinstance(change, StatusChanged) and not one.status.online:
                 self.statuses[one.profile.name].append(one.status.phase)
 
     @property
