@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +146,7 @@ class Cache:
             self._being_voided = self._void
             statements = self._statements()
             if statements:
-                await asyncio.to_thread(self._write, statements)
+                await _to_its_end(asyncio.to_thread(self._write, statements))
             self._being_voided = set()
 
     def close(self) -> None:
@@ -202,3 +202,13 @@ class Cache:
                 statements.append(("DELETE FROM entries WHERE conv = ? AND seq <= ?", (conv, oldest)))
         self._forget_changes()
         return statements
+
+
+async def _to_its_end(work: Coroutine[None, None, None]) -> None:
+    """Wait for a thread's work also when cancelled: the file must not be closed under it, which crashes the process."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
