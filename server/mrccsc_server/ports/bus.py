@@ -78,7 +78,8 @@ class Hearer(Protocol):
     def gap(self) -> None:
         """Hints may have been lost: the bus was away, was flushed, overflowed, or a node died with some unsent.
 
-        Called once the bus hears again, after everything that was followed is followed anew.
+        Called once the bus hears again, after everything that was followed is followed anew; and once more when
+        presence that was unknown meanwhile can be asked.
         """
         ...
 

@@ -9,7 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from mrccsc_server.ports import Chosen, UserHint
+from mrccsc_server.cluster.redis.lua import ROUTE
+from mrccsc_server.ports import Chosen, HeadHint, UserHint
 from tests.server.cluster.actors import LIMITS, Actor, message, redis_maker
 from tests.server.cluster.conftest import Stage
 from tests.server.cluster.relay import Relay
@@ -91,6 +92,54 @@ async def test_redis_flushed(play: Stage, own_server: RedisServer) -> None:
         seen = await a.cluster.presence.of([1])
     assert seen[1]["status"] == "online"
     await wait_until(lambda: a.cluster.bus.connected and b.cluster.bus.connected, "both connected")
+
+
+async def test_what_was_unknown_can_be_asked_again(play: Stage, own_server: RedisServer) -> None:
+    a, b = await play.node("a"), await play.node("b")
+    await b.cluster.presence.arrive(1, ONLINE)
+    own_server.flush()
+    await wait_until(lambda: a.gaps and b.gaps, "a gap at both")
+    seen = await a.cluster.presence.of([1, 2])
+    assert 2 not in seen, "not all nodes can have spoken"
+    gaps = a.gaps
+    await wait_until(lambda: a.gaps > gaps, "the word that it can be asked")
+    seen = await a.cluster.presence.of([1, 2])
+    assert [seen[user]["status"] for user in (1, 2)] == ["online", "offline"]
+
+
+async def test_redis_forgets_the_scripts(play: Stage, own_server: RedisServer) -> None:
+    a, b = await play.node("a"), await play.node("b")
+    await b.cluster.bus.follow((), (5,))
+    own_server.ask("SCRIPT", "FLUSH")
+    await flows(a, b)
+    assert (a.gaps, b.gaps) == (0, 0)
+
+
+async def test_redis_out_of_memory(play: Stage, own_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    a, b = await play.node("a"), await play.node("b")
+    await b.cluster.bus.follow((), (5,))
+    with caplog.at_level(logging.WARNING):
+        own_server.ask("CONFIG", "SET", "maxmemory", "1")
+        await a.disconnected()
+        await wait_until(lambda: "out of memory" in caplog.text, "the reason")
+    own_server.ask("CONFIG", "SET", "maxmemory", "0")
+    await a.connected()
+    await b.connected()
+    await flows(a, b)
+    assert a.gaps
+
+
+async def test_a_call_with_hints_is_not_carried_out_twice(play: Stage) -> None:
+    a, b = await play.node("a"), await play.node("b")
+    await b.cluster.bus.follow((), (5,))
+    await flows(a, b)
+    link, (prefix, me) = a.cluster.bus._link, a.cluster.bus._head  # type: ignore[attr-defined]
+    line = b"1h[5,%d]"
+    assert await link.call(ROUTE, prefix, me, b"1000000", b"c:5", line % 7) == 1
+    assert await link.call(ROUTE, prefix, me, b"1000000", b"c:5", line % 8) == 0
+    assert await link.call(ROUTE, prefix, me, b"1000001", b"c:5", line % 9) == 1
+    await wait_until(lambda: HeadHint(5, 9) in b.heard, "the last")
+    assert [hint for hint in b.heard if isinstance(hint, HeadHint)] == [HeadHint(5, 7), HeadHint(5, 9)]
 
 
 @pytest.mark.parametrize("kind", ["pubsub", "normal"])
@@ -311,7 +360,7 @@ async def test_a_batch_is_one_call(play: Stage, own_server: RedisServer) -> None
     a.cluster.bus.publish([message(conv, 1) for conv in range(1, 51)])
     a.cluster.bus.publish([message(conv, 1) for conv in range(51, 101)])
     await b.hears(*[message(conv, 1) for conv in range(1, 101)])
-    assert a.cluster.counters["hints_sent"] == 100
+    await wait_until(lambda: a.cluster.counters["hints_sent"] == 100, "the answer")
     assert a.cluster.counters["bundles_sent"] == 1
     assert b.cluster.counters["hints_received"] == 100
     # Four batches; the rest are beats.

@@ -51,6 +51,7 @@ class RedisCluster:
         self._presence = RedisPresence(self._link, head, time=limits.bus_time, counters=self.counters)
         self._opened = False
         self._nodes.died = self._bus.gap
+        self._presence.answerable = self._bus.gap
         self._nodes.beaten = self._beaten
         self._bus.opening = self._open
         self._bus.closing = self._close

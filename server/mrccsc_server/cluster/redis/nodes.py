@@ -30,8 +30,8 @@ INTEREST_KEPT = 3_600.0
 DEAF = "Redis does not carry hints."
 LOST = "Redis has lost what it knew of this node."
 
-_ECHO = 0.1
-"""Seconds after which it is said again: the subscription may have been later than the beat."""
+_ECHO = 0.01
+"""Seconds after which it is said again, and then doubling: the subscription may have been later than the beat."""
 
 
 class _Registered(TypedDict):
@@ -117,11 +117,13 @@ class RedisNodes:
         self._heard.clear()
         try:
             async with asyncio.timeout(self._limits.bus_time):
+                patience = _ECHO
                 while not self._heard.is_set():
                     await self._say_here(call)
                     with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(_ECHO):
+                        async with asyncio.timeout(patience):
                             await self._heard.wait()
+                    patience *= 2
         except TimeoutError:
             raise WireError(DEAF) from None
 

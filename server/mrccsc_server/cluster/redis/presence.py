@@ -24,7 +24,7 @@ AT_ONCE = 500
 """Operations, or users of a dead node, of one call."""
 
 DOUBTFUL = 50_000
-"""Users of whom this node said that they are unknown, and of whom it will say when they turn out to be nowhere."""
+"""Users who went while not all nodes could have spoken, and of whom is told once they turn out to be nowhere."""
 
 _Sight = tuple[Status, str, int]
 
@@ -65,7 +65,7 @@ _buried = TypeAdapter(_Buried)
 
 
 class RedisPresence:
-    """:class:`mrccsc_server.ports.Presence`."""
+    """:class:`mrccsc_server.ports.Presence`. ``answerable`` is called when what was unknown can be looked up again."""
 
     def __init__(self, link: Link, head: tuple[bytes, bytes], *, time: float, counters: Counter[str]) -> None:
         self._link = link
@@ -75,7 +75,10 @@ class RedisPresence:
         self._unsaid: dict[int, None] = {}
         """Users who came, went or chose while there was no wire to say it on."""
         self._doubtful: dict[int, None] = {}
+        self._unknown = False
+        """Whether somebody was told that a user is unknown."""
         self._renewing: list[int] = []
+        self.answerable: Callable[[], None] = lambda: None
         self._lapsed: Callable[[Collection[int]], None] = lambda _: None
         self._batch: Batch[_Ask, _Result] = Batch(self._send, most=AT_ONCE, time=time, weigh=_weigh)
 
@@ -106,7 +109,7 @@ class RedisPresence:
             with contextlib.suppress(WireError):
                 for op, result in zip(ops, await self._batch.do_all(ops), strict=True):
                     known |= {user: _seen(user, sight) for user, sight in _sights(op, result)}
-        self._doubt(user for user in users if user not in known)
+        self._unknown = self._unknown or len(known) < len(users)
         return known
 
     def listen(self, lapsed: Callable[[Collection[int]], None]) -> None:
@@ -145,6 +148,9 @@ class RedisPresence:
             await self._bury(call, node)
         if settled and self._doubtful:
             await self._clear_up(call)
+        if settled and self._unknown:
+            self._unknown = False
+            self.answerable()
 
     async def _change(self, op: _Op, *, away: bool) -> bool:
         if not self._link.up:
