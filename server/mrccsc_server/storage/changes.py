@@ -44,7 +44,7 @@ async def store(transaction: Transaction, changes: Changes, before: Bodies, resh
     )
     await _store_members(transaction, changes, reshaped)
     await _update_messages(transaction, changes, before, bodies)
-    await transaction.change("DELETE FROM reaction WHERE {}", "conv = ? AND target = ?", changes.unreacted)
+    await transaction.delete("reaction", ("conv", "target"), changes.unreacted)
     await transaction.put(
         "reaction",
         ("conv", "target", "user", "emoji"),
@@ -101,8 +101,8 @@ async def _update_messages(transaction: Transaction, changes: Changes, before: B
             (*place, body, mentions, message.rev, message.edit, message.edited, message.delete, message.deleted)
         )
     await transaction.update("entry", _PLACE, _MESSAGE, updates)
-    await transaction.change(
-        "UPDATE entry SET body = NULL, mentions = NULL WHERE {}", "conv = ? AND seq = ?", changes.emptied
+    await transaction.update(
+        "entry", _PLACE, ("body", "mentions"), [(conv, seq, None, None) for conv, seq in changes.emptied]
     )
     if outdated:
         await transaction.blank_texts(outdated)

@@ -42,13 +42,15 @@ class Unstorable(Exception):
 class Query:
     """A statement that reads.
 
-    With ``keys`` it is read for any of them: each fills the ``condition`` that stands for the ``{}`` in ``sql``, after
-    ``values``. Nothing is promised about the order then, unless ``sql`` ends with one, which holds within a key only.
+    With ``keys`` it is read for any of them, in no promised order: the condition ``{}`` in ``sql`` says that the
+    columns ``by`` are as in a key, and that the column ``within``, if there is one, lies between the key's last two
+    values. Those columns are of the first table after FROM, which has an alias there.
     """
 
     sql: str
     values: tuple[Value | Collection[int], ...] = ()
-    condition: str = ""
+    by: tuple[str, ...] = ()
+    within: str | None = None
     keys: Sequence[Values] | None = None
 
 
@@ -142,8 +144,8 @@ class Transaction(Reader, Protocol):
         """Set ``columns`` of existing rows; each of ``rows`` has the key first."""
         ...
 
-    async def change(self, sql: str, condition: str, keys: Sequence[Values]) -> None:
-        """Run an UPDATE or DELETE whose ``{}`` is the ``condition``, for any of ``keys``."""
+    async def delete(self, table: str, key: Sequence[str], keys: Sequence[Values]) -> None:
+        """Delete the rows of these keys; ``key`` is what the table's primary key begins with."""
         ...
 
     async def add_texts(self, texts: Sequence[str]) -> list[int]:

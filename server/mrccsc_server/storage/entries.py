@@ -21,8 +21,8 @@ async def read_spans(reader: Reader, spans: Collection[Span]) -> dict[tuple[int,
     if not wanted:
         return {}
     entries, reactions = await reader.gather(
-        Query(_ENTRIES, condition="e.conv = ? AND e.seq BETWEEN ? AND ?", keys=wanted),
-        Query(_REACTIONS, condition="r.conv = ? AND r.target BETWEEN ? AND ?", keys=wanted),
+        Query(_ENTRIES, by=("e.conv",), within="e.seq", keys=wanted),
+        Query(_REACTIONS, by=("r.conv",), within="r.target", keys=wanted),
     )
     grouped = rows.group_reactions(reactions)
     return {row[:2]: rows.entry(row, grouped.get(row[:2])) for row in sorted(entries, key=_place)}

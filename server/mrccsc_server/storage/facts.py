@@ -18,10 +18,10 @@ _GROUPS = (
     "SELECT m.user, COUNT(*) FROM member m JOIN conversation c ON c.conv = m.conv"
     " WHERE m.user IN ?? AND m.state = 'member' AND c.kind = 'group' GROUP BY m.user"
 )
-_NAMES = "SELECT username, user FROM account WHERE {}"
+_NAMES = "SELECT a.username, a.user FROM account a WHERE {}"
 
-_CID = "e.conv = ? AND e.author = ? AND e.cid = ?"
-_MEMBERSHIP = "m.conv = ? AND m.user = ?"
+_CID = ("e.conv", "e.author", "e.cid")
+_MEMBERSHIP = ("m.conv", "m.user")
 
 Bodies = dict[tuple[int, int], int]
 """The present text in ``body`` of messages, by conversation and seq."""
@@ -35,15 +35,15 @@ async def load_facts(transaction: Transaction, need: Needs) -> tuple[Facts, Bodi
         ((now,),), conversations, members, known, messages, reactions, friends, groups, users, names,
     ) = await transaction.gather(
         transaction.clock,
-        Query(_CONVERSATION, condition="c.conv = ?", keys=[(conv,) for conv in need.conversations]),
-        Query(_MEMBER, condition=_MEMBERSHIP, keys=list(need.members)),
+        Query(_CONVERSATION, by=("c.conv",), keys=[(conv,) for conv in need.conversations]),
+        Query(_MEMBER, by=_MEMBERSHIP, keys=list(need.members)),
         query_of_cids(need.cids),
-        Query(_MESSAGE, condition="e.conv = ? AND e.seq = ?", keys=list(need.messages)),
-        Query(_REACTIONS, condition="r.conv = ? AND r.target = ?", keys=list(need.reactions)),
-        Query(_FRIENDS, condition="k.user = ? AND k.other = ?", keys=list(need.friends)),
+        Query(_MESSAGE, by=("e.conv", "e.seq"), keys=list(need.messages)),
+        Query(_REACTIONS, by=("r.conv", "r.target"), keys=list(need.reactions)),
+        Query(_FRIENDS, by=("k.user", "k.other"), keys=list(need.friends)),
         Query(_GROUPS, (need.groups,)),
         Query("SELECT user FROM account WHERE user IN ??", (need.users,)),
-        Query(_NAMES, condition="username = ?", keys=[(name,) for name in {name for _, name in need.names}]),
+        Query(_NAMES, by=("a.username",), keys=[(name,) for name in {name for _, name in need.names}]),
     )  # fmt: skip
     facts = Facts(now)
     facts.conversations = {row[0]: rows.conversation_state(row) for row in conversations}
@@ -57,7 +57,7 @@ async def load_facts(transaction: Transaction, need: Needs) -> tuple[Facts, Bodi
     facts.names = dict(names)
     mentioned = {(conv, facts.names[name]) for conv, name in need.names if name in facts.names} - need.members
     if mentioned:
-        (more,) = await transaction.gather(Query(_MEMBER, condition=_MEMBERSHIP, keys=list(mentioned)))
+        (more,) = await transaction.gather(Query(_MEMBER, by=_MEMBERSHIP, keys=list(mentioned)))
         members = [*members, *more]
     facts.members = {row[:2]: rows.membership(row) for row in members}
     return facts, {row[:2]: row[-1] for row in messages if row[-1] is not None}
@@ -65,7 +65,7 @@ async def load_facts(transaction: Transaction, need: Needs) -> tuple[Facts, Bodi
 
 def query_of_cids(cids: Collection[tuple[int, int, str]]) -> Query:
     """What is stored under cids of senders in conversations."""
-    return Query(_KNOWN, condition=_CID, keys=[(conv, by, rows.pack_cid(cid)) for conv, by, cid in cids])
+    return Query(_KNOWN, by=_CID, keys=[(conv, by, rows.pack_cid(cid)) for conv, by, cid in cids])
 
 
 async def count_groups(reader: Reader, users: Collection[int]) -> dict[int, int]:

@@ -35,7 +35,9 @@ _MESSAGES = (
     "SELECT e.conv, e.seq, e.at, e.author, b.text FROM entry e LEFT JOIN body b ON b.id = e.body"
     " WHERE {} AND e.kind = 'message'"
 )
-_PLACE = "conv = ? AND seq = ?"
+_CHANGES = "SELECT e.conv, e.target FROM entry e WHERE {} AND e.kind IN ('edit', 'delete')"
+_PLACE = ("conv", "seq")
+_POSTING = ("token", "conv", "at", "seq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +139,14 @@ async def _documents(reader: Reader, spans: Sequence[Values]) -> list[_Document]
     """All messages that the entries of these spans made or changed, each as it is now."""
     if not spans:
         return []
-    span = "e.conv = ? AND e.seq BETWEEN ? AND ?"
     made, changes = await reader.gather(
-        Query(_MESSAGES, condition=span, keys=spans),
-        Query("SELECT e.conv, e.target FROM entry e WHERE {} AND e.kind IN ('edit', 'delete')", (), span, spans),
+        Query(_MESSAGES, by=("e.conv",), within="e.seq", keys=spans),
+        Query(_CHANGES, by=("e.conv",), within="e.seq", keys=spans),
     )
     found = {row[:2]: row for row in made}
     targets = {(conv, target) for conv, target in changes if (conv, target) not in found}
     if targets:
-        (changed,) = await reader.gather(Query(_MESSAGES, condition="e.conv = ? AND e.seq = ?", keys=list(targets)))
+        (changed,) = await reader.gather(Query(_MESSAGES, by=("e.conv", "e.seq"), keys=list(targets)))
         found |= {row[:2]: row for row in changed}
     return [_document(row) for row in found.values()]
 
@@ -173,13 +174,11 @@ async def _write(transaction: Transaction, batches: Sequence[_Batch]) -> None:
             docs.append((conv, seq, _pack(document.tokens)))
         elif before:
             gone.append((conv, seq))
-    await transaction.put("search_doc", ("conv", "seq"), ("tokens",), docs)
-    await transaction.change("DELETE FROM search_doc WHERE {}", _PLACE, gone)
+    await transaction.put("search_doc", _PLACE, ("tokens",), docs)
+    await transaction.delete("search_doc", _PLACE, gone)
     # In the order of the table: neighbours share pages.
-    await transaction.change(
-        "DELETE FROM search_token WHERE {}", "token = ? AND conv = ? AND at = ? AND seq = ?", sorted(removed)
-    )
-    await transaction.insert("search_token", ("token", "conv", "at", "seq"), sorted(added))
+    await transaction.delete("search_token", _POSTING, sorted(removed))
+    await transaction.insert("search_token", _POSTING, sorted(added))
     transaction.erased = transaction.erased or bool(removed)
 
 
@@ -195,7 +194,9 @@ async def _stored(reader: Reader, documents: Sequence[_Document]) -> Mapping[tup
     if not documents:
         return {}
     places = [(document.conv, document.seq) for document in documents]
-    (found,) = await reader.gather(Query("SELECT conv, seq, tokens FROM search_doc WHERE {}", (), _PLACE, places))
+    (found,) = await reader.gather(
+        Query("SELECT d.conv, d.seq, d.tokens FROM search_doc d WHERE {}", by=("d.conv", "d.seq"), keys=places)
+    )
     return {(conv, seq): _unpack(packed) for conv, seq, packed in found}
 
 

@@ -108,7 +108,7 @@ class StoredSessions:
                 Query(
                     f"SELECT s.digest, s.last_seen, s.session, {rows.ACCOUNT}"
                     " FROM session s JOIN account a ON a.user = s.user WHERE {}",
-                    condition="s.digest = ?",
+                    by=("s.digest",),
                     keys=[(digest,) for digest in digests],
                 ),
             )

@@ -6,33 +6,36 @@ that nothing depends on whether the server takes backslashes for an escape.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from mrccsc_server.storage.database import Query, Unstorable, Value, Values, is_set
 
-KEYS = 256
+KEYS = 512
 """Keys of one statement."""
+
+SPANS = 128
+"""Ranges of one statement."""
 
 ROWS_BYTES = 512 * 1024
 """Bytes of the rows of one statement, unless a single one is larger."""
 
-_EQUATION = re.compile(r"([\w.]+) = \?")
+_MAIN_TABLE = re.compile(r" FROM (\w+ \w+)")
 
 
 def literal(value: Value) -> str:
     """A value as SQL."""
-    match value:
-        case None:
-            return "NULL"
-        case int() | float():
-            return str(int(value)) if isinstance(value, int) else repr(value)
-        case bytes():
-            return f"X'{value.hex()}'"
-    if "\\" in value or "\0" in value:
-        return f"_utf8mb4 X'{value.encode().hex()}'"
-    return "'" + value.replace("'", "''") + "'"
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        if "\\" in value or "\0" in value:
+            return f"_utf8mb4 X'{value.encode().hex()}'"
+        return "'" + value.replace("'", "''") + "'"
+    if isinstance(value, bytes):
+        return f"X'{value.hex()}'"
+    return f"{value:d}" if isinstance(value, int) else repr(value)
 
 
 def fill(sql: str, values: Sequence[Value | Collection[int]]) -> str:
@@ -53,18 +56,25 @@ def encode(sql: str) -> bytes:
         raise Unstorable(type(error).__name__) from None
 
 
-def for_any(sql: str, values: Sequence[Value | Collection[int]], condition: str, keys: Sequence[Values]) -> list[str]:
-    """A statement whose ``{}`` is a condition that any of the keys meets, in parts."""
-    before, _, after = sql.partition("{}")
-    head = fill(before, values)
-    return [head + _any(condition, keys[start : start + KEYS]) + after for start in range(0, len(keys), KEYS)]
-
-
 def selects(query: Query) -> list[str]:
-    """The statements of a query; none when it is for no key."""
+    """The statements of a query; none when it is for no key.
+
+    Each goes by an index, however small the tables are: a scan that compares each row with each key takes longest
+    where there is least to find.
+    """
     if query.keys is None:
         return [fill(query.sql, query.values)]
-    return for_any(query.sql, query.values, query.condition, query.keys)
+    if query.within is not None:
+        return [_ranges(query, query.within, part) for part in _parts(query.keys, SPANS)]
+    if len(query.by) == 1:
+        return [_single(query, part) for part in _parts(query.keys, KEYS)]
+    return [_join(query, part) for part in _parts(query.keys, KEYS)]
+
+
+def deletes(table: str, key: Sequence[str], keys: Sequence[Values]) -> list[str]:
+    """Statements that delete the rows of some keys, by the primary key."""
+    head = f"DELETE d FROM {table} d FORCE INDEX (PRIMARY) WHERE ({', '.join(f'd.{column}' for column in key)}) IN "
+    return [f"{head}({','.join(map(_row, part))})" for part in _parts(keys, KEYS)]
 
 
 def union(sql: str, keys: Sequence[Values], most: int = 64) -> list[str]:
@@ -80,7 +90,7 @@ def inserts(table: str, columns: Iterable[str], rows: Sequence[Values], ending: 
     part: list[str] = []
     size = 0
     for row in rows:
-        text = f"({','.join(map(literal, row))})"
+        text = _row(row)
         if part and size + len(text) > ROWS_BYTES:
             statements.append(f"{head}{','.join(part)}{ending}")
             part, size = [], 0
@@ -91,10 +101,37 @@ def inserts(table: str, columns: Iterable[str], rows: Sequence[Values], ending: 
     return statements
 
 
-def _any(condition: str, keys: Sequence[Values]) -> str:
-    if match := _EQUATION.fullmatch(condition):
-        return f"{match[1]} IN ({','.join(literal(value) for (value,) in keys)})"
-    return "(" + " OR ".join(f"({fill(condition, key)})" for key in keys) + ")"
+def _parts(keys: Sequence[Values], most: int) -> Iterator[Sequence[Values]]:
+    return (keys[start : start + most] for start in range(0, len(keys), most))
+
+
+def _row(values: Values) -> str:
+    return f"({','.join(map(literal, values))})"
+
+
+def _single(query: Query, keys: Sequence[Values]) -> str:
+    values = ",".join(literal(value) for (value,) in keys)
+    return query.sql.replace("{}", f"{query.by[0]} IN ({values})")
+
+
+def _ranges(query: Query, within: str, keys: Sequence[Values]) -> str:
+    condition = " AND ".join([*(f"{column} = ?" for column in query.by), f"{within} BETWEEN ? AND ?"])
+    ranges = " OR ".join(f"({fill(condition, key)})" for key in keys)
+    return _MAIN_TABLE.sub(r" FROM \1 FORCE INDEX (PRIMARY)", query.sql, count=1).replace("{}", f"({ranges})")
+
+
+def _join(query: Query, keys: Sequence[Values]) -> str:
+    """Joined to a table of the keys, which comes first. They are integers and bytes."""
+    text = json.dumps([[value.hex() if isinstance(value, bytes) else value for value in key] for key in keys])
+    columns: list[str] = []
+    conditions: list[str] = []
+    for number, (column, value) in enumerate(zip(query.by, keys[0], strict=True)):
+        is_bytes = isinstance(value, bytes)
+        columns.append(f"k{number} {'CHAR(64)' if is_bytes else 'BIGINT'} PATH '$[{number}]'")
+        conditions.append(f"{column} = {f'UNHEX(asked.k{number})' if is_bytes else f'asked.k{number}'}")
+    table = f"JSON_TABLE('{text}', '$[*]' COLUMNS ({', '.join(columns)})) asked"
+    joined = f" FROM {table} STRAIGHT_JOIN \\1 ON {' AND '.join(conditions)}"
+    return _MAIN_TABLE.sub(joined, query.sql, count=1).replace("{}", "TRUE")
 
 
 def _set(values: Collection[int]) -> str:

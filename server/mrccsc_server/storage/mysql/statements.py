@@ -130,9 +130,9 @@ class MysqlTransaction(MysqlReader):
         """See the protocol."""
         await self.put(table, key, columns, rows)
 
-    async def change(self, sql: str, condition: str, keys: Sequence[Values]) -> None:
+    async def delete(self, table: str, key: Sequence[str], keys: Sequence[Values]) -> None:
         """See the protocol."""
-        self._put_off(*literals.for_any(sql, (), condition, keys))
+        self._put_off(*literals.deletes(table, key, keys))
 
     async def add_texts(self, texts: Sequence[str]) -> list[int]:
         """See the protocol. The ids of one INSERT are consecutive."""

@@ -67,7 +67,10 @@ class SqliteReader:
     def _read(self, query: Query) -> list[Row]:
         if query.keys is None:
             return self._execute(query.sql, query.values).fetchall()
-        sql = query.sql.replace("{}", query.condition)
+        conditions = [f"{column} = ?" for column in query.by]
+        if query.within is not None:
+            conditions.append(f"{query.within} BETWEEN ? AND ?")
+        sql = query.sql.replace("{}", " AND ".join(conditions))
         found: list[Row] = []
         for key in query.keys:
             found += self._execute(sql, (*query.values, *key)).fetchall()
@@ -125,9 +128,10 @@ class SqliteTransaction(SqliteReader):
         at = len(key)
         self.connection.executemany(sql, [(*row[at:], *row[:at]) for row in rows])
 
-    async def change(self, sql: str, condition: str, keys: Sequence[Values]) -> None:
+    async def delete(self, table: str, key: Sequence[str], keys: Sequence[Values]) -> None:
         """See the protocol."""
-        self.connection.executemany(sql.replace("{}", condition), keys)
+        condition = " AND ".join(f"{column} = ?" for column in key)
+        self.connection.executemany(f"DELETE FROM {table} WHERE {condition}", keys)
 
     async def add_texts(self, texts: Sequence[str]) -> list[int]:
         """See the protocol."""

@@ -203,8 +203,3 @@ async def test_a_url_names_a_file(tmp_path: Path) -> None:
     await store.open()
     await store.close()
     assert (tmp_path / "with space.db").exists()
-
-
-def test_mysql_is_said_not_to_be_there_yet() -> None:
-    with pytest.raises(StoreError, match="no MySQL yet"):
-        make_store("mysql://user:secret@host:3306/name", Limits())
