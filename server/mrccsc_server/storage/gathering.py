@@ -26,23 +26,29 @@ class Gathering(Generic[Request, Answer]):
         self._width = width
         self._waiting: deque[tuple[Request, asyncio.Future[Answer]]] = deque()
         self._workers: set[asyncio.Task[None]] = set()
+        self._working = 0
 
     async def ask(self, request: Request) -> Answer:
         """The answer to one request."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, future))
-        if len(self._workers) < self._width:
+        if self._working < self._width:
+            self._working += 1
             worker = asyncio.get_running_loop().create_task(self._work())
             self._workers.add(worker)
             worker.add_done_callback(self._workers.discard)
         return await future
 
     async def _work(self) -> None:
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
-            batch = [(request, future) for request, future in batch if not future.done()]
-            if batch:
-                await self._settle(batch)
+        try:
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+                batch = [(request, future) for request, future in batch if not future.done()]
+                if batch:
+                    await self._settle(batch)
+        finally:
+            # In the very step in which it saw that nobody waits: who comes next needs another worker.
+            self._working -= 1
 
     async def _settle(self, batch: list[tuple[Request, asyncio.Future[Answer]]]) -> None:
         try:
