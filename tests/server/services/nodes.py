@@ -8,6 +8,7 @@ import json
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -27,6 +28,8 @@ from mrccsc_shared.errors import CloseCode, Refusal
 from mrccsc_shared.limits import Limits
 from tests.waiting import wait_until
 
+MEMORY = Path("/dev/shm")
+
 LIMITS = Limits(presence_grace=0.05)
 
 _numbers = itertools.count(1)
@@ -45,7 +48,7 @@ class Device:
         self.session = Session(self, next(_numbers), account)
 
     def send(self, line: bytes) -> None:
-        self.lines.append(json.loads(line))
+        self._receive(json.loads(line))
 
     def close(self, code: CloseCode) -> None:
         """Close as a real connection does: the node hears of it a moment later."""
@@ -64,15 +67,19 @@ class Device:
 
         def done(outcome: Outcome) -> None:
             if isinstance(outcome, Refusal):
-                self.lines.append({"type": "error", "cid": cid, "code": outcome.code})
+                self._receive({"type": "error", "cid": cid, "code": outcome.code})
             else:
                 seq = outcome.entry["seq"] if isinstance(outcome, Stored) else outcome.seq
                 duplicate = not isinstance(outcome, Stored)
-                self.lines.append({"type": "ack", "conv": conv, "cid": cid, "seq": seq, "duplicate": duplicate})
+                self._receive({"type": "ack", "conv": conv, "cid": cid, "seq": seq, "duplicate": duplicate})
 
         operation = Send(conv=conv, by=self.user, cid=cid, digest=services.digest(text), text=text)
         services.log.submit(operation, self.session, done, acked=True)
         return cid
+
+    def _receive(self, line: dict[str, Any]) -> None:
+        if self.closed is None:
+            self.lines.append(line)
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [line for line in self.lines if line["type"] == kind]
@@ -115,7 +122,8 @@ class Device:
                 stays.append([head])
             if line["type"] == "conversation.gone" and line["conv"] == conv:
                 inside = False
-            elif _shows(line, conv):
+            elif _shows(line, conv) and not (line["type"] == "ack" and (not inside or line["seq"] <= stays[-1][0])):
+                # What the device asked for before it was shown the conversation is acked all the same.
                 if not inside:
                     stays.append([-1])
                 stays[-1].append(line["seq"])
@@ -216,7 +224,7 @@ async def town(
 ) -> AsyncIterator[Town]:
     """A cluster of so many nodes on a database of its own; ``wrap`` may put something before the store."""
     async with AsyncExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        folder = stack.enter_context(tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None))
         store = make_store(f"sqlite://{folder}/chat.db", limits)
         await store.open()
         stack.push_async_callback(store.close)
