@@ -16,7 +16,7 @@ from tests.server.cluster.actors import message
 IDS = st.integers(1, 2**53 - 1)
 FRAMES = st.dictionaries(st.text(max_size=5), st.text(max_size=5)).map(lambda _: b'{"type":"pong"}\n')
 HINTS: st.SearchStrategy[Hint] = st.one_of(
-    st.builds(message, IDS, IDS, st.text(st.characters(exclude_categories=["Cs"]))),
+    st.builds(message, IDS, st.integers(1, 2**50), st.text(st.characters(exclude_categories=["Cs"]))),
     st.builds(HeadHint, IDS, IDS),
     st.builds(UserHint, st.lists(IDS, min_size=1).map(tuple), FRAMES),
     st.builds(PresenceHint, IDS, st.lists(IDS, min_size=1).map(tuple)),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from mrccsc_server.cluster.redis.wire import SILENT, WireError
+
+log = logging.getLogger(__name__)
 
 Op = TypeVar("Op")
 Result = TypeVar("Result")
@@ -69,7 +72,9 @@ class Batch(Generic[Op, Result]):
                 taken = self._take()
                 try:
                     results = await self._run([op for op, _ in taken])
-                except WireError as error:
+                except Exception as error:
+                    if not isinstance(error, WireError):
+                        log.exception("A call to Redis failed")
                     for _, future in taken:
                         if not future.done():
                             future.set_exception(WireError(str(error)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 TRIES = 3
 """How often a call with hints is tried; the number that it carries keeps it from being carried out twice."""
 
-QUIET = 1.5
+QUIET = 1.3
 """Beats without hearing oneself after which hints are not trusted to travel."""
 
 
@@ -66,7 +67,7 @@ class RedisBus:
                 continue
             if parcel is not None:
                 self._outgoing.put(parcel)
-        if self._outgoing:
+        if self._outgoing.owes:
             self._idle.clear()
             self._work.set()
 
@@ -94,7 +95,6 @@ class RedisBus:
             try:
                 async with asyncio.timeout(self._limits.bus_time):
                     await self._idle.wait()
-                    await self._interest.clear()
             except TimeoutError:
                 log.warning("Not all hints could be sent before the end.")
         if self.closing is not None:
@@ -150,19 +150,28 @@ class RedisBus:
 
     async def _send_on(self) -> None:
         while True:
-            if not self._outgoing:
+            if not self._outgoing.owes:
                 self._idle.set()
                 self._work.clear()
                 await self._work.wait()
             await self._link.wait_up()
-            taken = self._outgoing.take()
-            args = [part for parcel in taken for part in (parcel.keys, parcel.line)]
+            try:
+                await self._send_some()
+            except Exception:
+                log.exception("Hints could not be sent")
+                self._outgoing.drop()
+
+    async def _send_some(self) -> None:
+        if taken := self._outgoing.take():
             self._number += 1
-            if await self._send(args):
+            if await self._send([part for parcel in taken for part in (parcel.keys, parcel.line)]):
                 self._counters["hints_sent"] += len(taken)
             else:
                 self._outgoing.drop(len(taken))
-            await self._confess()
+        if self._outgoing.dropped:
+            with contextlib.suppress(WireError):
+                await self._nodes.tell_gap()
+                self._outgoing.dropped = False
 
     async def _send(self, args: list[bytes]) -> bool:
         for _ in range(TRIES):
@@ -176,14 +185,6 @@ class RedisBus:
             self._counters["bundles_sent"] += sent if isinstance(sent, int) else 0
             return True
         return False
-
-    async def _confess(self) -> None:
-        if self._outgoing.dropped:
-            try:
-                await self._nodes.tell_gap()
-            except WireError:
-                return
-            self._outgoing.dropped = False
 
 
 def _keys(users: Collection[int], conversations: Collection[int]) -> list[bytes]:

@@ -56,15 +56,6 @@ class Interest:
             for i in range(0, len(known), AT_ONCE):
                 self._batch.push((known[i : i + AT_ONCE], False))
 
-    async def clear(self) -> None:
-        """Follow nothing any more; returns when Redis knows, or is away."""
-        keys = list(self._followed)
-        self._followed.clear()
-        try:
-            await self._batch.do_all([(keys[i : i + AT_ONCE], False) for i in range(0, len(keys), AT_ONCE)])
-        except WireError:
-            return
-
     def forget_confirmations(self) -> None:
         """A new wire: Redis may know nothing of what is followed."""
         self._unsaid = dict.fromkeys(self._followed)

@@ -7,7 +7,7 @@ from collections import Counter, deque
 from mrccsc_server.cluster.redis.hints import Parcel, head_parcel
 
 CALL_BYTES = 512 * 1024
-CALL_HINTS = 1_000
+CALL_HINTS = 500
 """What travels in one call, and so in one bundle, save that a single hint may be larger."""
 
 BACKLOG = 1024 * 1024
@@ -33,6 +33,11 @@ class Outgoing:
 
     def __len__(self) -> int:
         return len(self._parcels)
+
+    @property
+    def owes(self) -> bool:
+        """Whether there is something to send, or to tell of."""
+        return bool(self._parcels) or self.dropped
 
     def put(self, parcel: Parcel) -> None:
         """Add one, or drop it."""
