@@ -9,7 +9,7 @@ from mrccsc_server.domain.fitting import size
 from mrccsc_server.domain.operations import Delete, Edit, Operation, React, Send
 from mrccsc_server.domain.permissions import first_readable
 from mrccsc_server.domain.planning import Outcome, Plan, needs
-from mrccsc_server.domain.state import Known
+from mrccsc_server.domain.state import Duplicate, Known, Stored
 from mrccsc_server.ports import Page, Snapshot
 from mrccsc_server.storage import catchup, changes, rows, views
 from mrccsc_server.storage.catchup import Beginning
@@ -53,9 +53,14 @@ class StoredLog:
         if not operations:
             return []
         limits = self._database.limits
-        return await self._database.write(
-            lambda transaction: _append(transaction, operations, limits), weight=len(operations), repeatable=True
-        )
+        attempts: list[list[Outcome]] = []
+
+        async def work(transaction: Transaction) -> list[Outcome]:
+            attempts.append(await _append(transaction, operations, limits))
+            return attempts[-1]
+
+        outcomes = await self._database.write(work, weight=len(operations), repeatable=True)
+        return _first_told(outcomes, attempts[:-1]) if len(attempts) > 1 else outcomes
 
     async def known(self, conv: int, by: int, cid: str) -> Known | None:
         """See the port."""
@@ -149,6 +154,21 @@ async def _append(transaction: Transaction, operations: Sequence[Operation], lim
         _logger.warning("the database refused an entry: %s", error)
         return [Refusal(ErrorCode.INVALID, "The server cannot store that.")]
     return outcomes
+
+
+def _first_told(outcomes: list[Outcome], attempts: list[list[Outcome]]) -> list[Outcome]:
+    """The outcomes as of the attempt that was committed.
+
+    When the connection was lost in a commit that went through, the next attempt finds all of it there. It is news
+    nevertheless: nobody has heard of it.
+    """
+    told = list(outcomes)
+    for index, outcome in enumerate(outcomes):
+        for attempt in attempts if isinstance(outcome, Duplicate) else ():
+            made = attempt[index]
+            if isinstance(made, Stored) and (made.entry["seq"], made.entry["at"]) == (outcome.seq, outcome.at):
+                told[index] = made
+    return told
 
 
 def _fit(entries: list[Entry], centre: int, max_bytes: int) -> list[Entry]:

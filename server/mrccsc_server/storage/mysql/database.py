@@ -129,7 +129,7 @@ class MysqlDatabase:
             self._writing.release()
 
     async def _attempts(self, attempt: Callable[[bool], Coroutine[Any, Any, T]], *, repeatable: bool) -> T:
-        careful = False
+        careful = unknown = False
         for number in range(ATTEMPTS):
             if number:
                 await asyncio.sleep(PAUSE * 2**number * self._chance())
@@ -139,15 +139,17 @@ class MysqlDatabase:
                 careful = True
             except Conflict as conflict:
                 _logger.info("a transaction is run again: %s", conflict)
-            except _Unknown as unknown:  # A Lost too.
+            except _Unknown as lost:  # A Lost too.
                 if not repeatable:
-                    self._report(str(unknown))
+                    self._report(str(lost))
                     break
+                unknown = True
             except Lost as lost:
                 _logger.info("a connection was lost: %s", lost)
             except (Failed, StoreError) as failed:
                 self._report(str(failed))
-                break
+                if not unknown:  # Else it is worth some patience to find out.
+                    break
             except Unstorable as error:
                 _logger.warning("the database refused a change: %s", error)
                 raise Refusal(ErrorCode.INVALID, "The server cannot store that.") from None
