@@ -8,6 +8,7 @@ from mrccsc_server.domain.contacts import ContactAct
 from mrccsc_server.ports import Bus, Chosen, Store, UserHint
 from mrccsc_server.services.live import Live
 from mrccsc_server.services.presence import PresenceService
+from mrccsc_server.services.renewal import Renewal
 from mrccsc_server.services.session import Session
 from mrccsc_shared.codec import encode
 from mrccsc_shared.errors import ErrorCode, Refusal
@@ -19,10 +20,11 @@ from mrccsc_shared.text import check_name, check_topic, check_username
 class People:
     """Who people are to each other. Events go to the other side, and to the actor's other connections."""
 
-    def __init__(self, store: Store, live: Live, presence: PresenceService, bus: Bus) -> None:
+    def __init__(self, store: Store, live: Live, presence: PresenceService, renewal: Renewal, bus: Bus) -> None:
         self._store = store
         self._live = live
         self._presence = presence
+        self._renewal = renewal
         self._bus = bus
 
     async def request(self, session: Session, username: str) -> Contact:
@@ -69,5 +71,6 @@ class People:
 
     def _tell(self, user: int, contact: Contact, but: Session | None = None) -> None:
         line = encode({"type": "contact", "contact": contact})
+        self._renewal.hear((user,), line)
         self._live.to_users((user,), line, but)
         self._bus.publish([UserHint((user,), line)])

@@ -15,6 +15,7 @@ from mrccsc_server.security.tokens import digest, new_token
 from mrccsc_server.services.gaps import Gaps
 from mrccsc_server.services.live import Live
 from mrccsc_server.services.presence import PresenceService, presence_event
+from mrccsc_server.services.renewal import Renewal
 from mrccsc_server.services.session import Session
 from mrccsc_shared import limits as protocol
 from mrccsc_shared.codec import encode
@@ -89,6 +90,7 @@ class SignIn:
         live: Live,
         gaps: Gaps,
         presence: PresenceService,
+        renewal: Renewal,
         bus: Bus,
         passwords: Passwords,
         door: Door,
@@ -97,6 +99,7 @@ class SignIn:
         self._live = live
         self._gaps = gaps
         self._presence = presence
+        self._renewal = renewal
         self._bus = bus
         self._passwords = passwords
         self._door = door
@@ -186,6 +189,7 @@ class SignIn:
             await self._presence.enter(session.account)
         friends = [contact["user"]["user"] for contact in snapshot.contacts if contact["relation"] == "friend"]
         presences = await self._presence.of(friends)
+        self._renewal.know(session.user, snapshot.contacts)
         late: list[PresenceEvent] = []
         room = PRESENCE_RESERVE
         by_relation: dict[str, list[Contact]] = {"friend": [], "incoming": [], "outgoing": [], "blocked": []}
@@ -300,15 +304,19 @@ class SignIn:
         """Mark the connected sessions as used, and close those that were ended elsewhere; until cancelled."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            sessions = self._live.all_sessions()
-            try:
-                alive = await self._store.sessions.touch({session.id for session in sessions})
-            except Refusal:
-                continue
-            for session in sessions:
-                if session.id not in alive:
-                    session.logged_out = True
-                    session.sink.close(CloseCode.REVOKED)
+            await self.check()
+
+    async def check(self) -> None:
+        """Do so now, if the database answers."""
+        sessions = self._live.all_sessions()
+        try:
+            alive = await self._store.sessions.touch({session.id for session in sessions})
+        except Refusal:
+            return
+        for session in sessions:
+            if session.id not in alive:
+                session.logged_out = True
+                session.sink.close(CloseCode.REVOKED)
 
 
 def check_password(password: str) -> None:

@@ -16,8 +16,6 @@ from typing import TypeVar
 from mrccsc_server.ports import Bus, Clock, Store
 from mrccsc_server.services.gaps import Gaps
 from mrccsc_server.services.live import Live
-from mrccsc_server.services.presence import PresenceService
-from mrccsc_shared.codec import encode
 from mrccsc_shared.errors import Refusal
 from mrccsc_shared.limits import Limits
 
@@ -38,9 +36,6 @@ CONVS = 2_000
 USERS = 200
 """Users compared by one query."""
 
-RENEWED = 50
-"""Users who are told their facts anew before others get a turn."""
-
 PAUSE = 0.05
 """Seconds between two queries of what has time."""
 
@@ -55,7 +50,6 @@ class Sweep:
         store: Store,
         live: Live,
         gaps: Gaps,
-        presence: PresenceService,
         bus: Bus,
         clock: Clock,
         limits: Limits,
@@ -63,19 +57,15 @@ class Sweep:
         self._store = store
         self._live = live
         self._gaps = gaps
-        self._presence = presence
         self._bus = bus
         self._clock = clock
         self._overlap = round((limits.database_time + 5) * 1000)
         self._since: int | None = None
         self._lost = asyncio.Event()
-        self._renew = asyncio.Event()
 
     def gap(self) -> None:
         """Hints may have been lost."""
         self._lost.set()
-        self._renew.set()
-        self._presence.renew()
 
     async def run(self) -> None:
         """Look, whenever it is due, until cancelled. While the database is away it is tried again and again."""
@@ -93,9 +83,9 @@ class Sweep:
                 if lost or now >= due or not self._bus.connected:
                     await self.look()
                     due = now + SWEEP
+                    self._gaps.prune()
                 if now >= full_due and self._bus.connected:
                     await self.compare()
-                    self._gaps.prune()
                     full_due = now + FULL
             except Refusal:
                 # It is due still. What a gap has lost since the last look is within the next one.
@@ -135,36 +125,6 @@ class Sweep:
                     if not self._live.is_inside(user, conv):
                         self._gaps.unseen(conv, user)
             await asyncio.sleep(pause)
-
-    async def renew(self) -> None:
-        """After each gap tell the users here anew what only hints carry: relations, marks, facts. Until cancelled."""
-        while True:
-            await self._renew.wait()
-            self._renew.clear()
-            users = list(self._live.users)
-            for number, user in enumerate(users):
-                try:
-                    await self._renew_user(user)
-                except Refusal:
-                    self._renew.set()
-                    await asyncio.sleep(SWEEP)
-                    break
-                if number % RENEWED == 0:
-                    await asyncio.sleep(PAUSE)
-
-    async def _renew_user(self, user: int) -> None:
-        contacts = await self._store.contacts.of_user(user)
-        presences = await self._presence.of([contact["user"]["user"] for contact in contacts])
-        for contact in contacts:
-            if contact["relation"] == "friend" and (seen := presences.get(contact["user"]["user"])) is not None:
-                contact["presence"] = seen
-            self._live.to_users((user,), encode({"type": "contact", "contact": contact}))
-        after, more = 0, True
-        while more:
-            views, more = await self._store.conversations.page(user, after, USERS)
-            for view in views:
-                after = view["conv"]
-                self._live.refresh(after, {user: view})
 
 
 def _parts(whole: Sequence[T], size: int) -> Iterator[list[T]]:

@@ -31,6 +31,7 @@ from mrccsc_server.services.log import LogService
 from mrccsc_server.services.people import People
 from mrccsc_server.services.presence import PresenceService
 from mrccsc_server.services.reading import Reading
+from mrccsc_server.services.renewal import Renewal
 from mrccsc_server.services.rooms import Rooms
 from mrccsc_server.services.roster import Arrival
 from mrccsc_server.services.sign_in import SignIn, make_door
@@ -73,10 +74,11 @@ class Services:
         self.gaps.attach(self.live)
         self.log = LogService(store.log, self.live, bus, limits, committers=store.committers, committed=self._committed)
         self.presence = PresenceService(store.contacts, cluster.presence, self.live, bus, limits, self._attend)
-        self.sweep = Sweep(store, self.live, self.gaps, self.presence, bus, clock, limits)
+        self.sweep = Sweep(store, self.live, self.gaps, bus, clock, limits)
+        self.renewal = Renewal(store, self.live, self.presence)
         door = make_door(registration, cluster.throttles, clock, limits)
-        self.sign_in = SignIn(store, self.live, self.gaps, self.presence, bus, passwords, door)
-        self.people = People(store, self.live, self.presence, bus)
+        self.sign_in = SignIn(store, self.live, self.gaps, self.presence, self.renewal, bus, passwords, door)
+        self.people = People(store, self.live, self.presence, self.renewal, bus)
         self.rooms = Rooms(store, self.live, self.log, self.presence, bus, self.digest, self.spawn)
         self.reading = Reading(store)
         self._tasks: set[asyncio.Task[object]] = set()
@@ -96,7 +98,7 @@ class Services:
             self.reading.index(),
             self.sign_in.sweep(),
             self.sweep.run(),
-            self.sweep.renew(),
+            self.renewal.run(),
         ):
             self._attend(work)
 
@@ -137,6 +139,9 @@ class Services:
     def gap(self) -> None:
         """See :class:`mrccsc_server.ports.Hearer`."""
         self.sweep.gap()
+        self.presence.renew()
+        self.renewal.demand()
+        self._attend(self.sign_in.check())
 
     def hear(self, hint: Hint) -> None:
         """See :class:`mrccsc_server.ports.Hearer`."""
@@ -160,6 +165,7 @@ class Services:
     def _hear_users(self, users: Iterable[int], line: bytes) -> None:
         """Send on a frame; one of a conversation that a user is new to is read from the database instead."""
         if not line.startswith(VIEW):
+            self.renewal.hear(users, line)
             self.live.to_users(users, line)
             return
         conv = from_json(line)["conversation"]["conv"]

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from secrets import token_bytes
 from typing import Any
 from uuid import uuid4
 
@@ -38,14 +39,14 @@ _numbers = itertools.count(1)
 class Device:
     """A signed-in connection that remembers what it was sent."""
 
-    def __init__(self, node: Node, account: Account) -> None:
+    def __init__(self, node: Node, account: Account, session: int) -> None:
         self.node = node
         self.user = account.user
         self.lines: list[dict[str, Any]] = []
         self.closed: CloseCode | None = None
         self.joins: set[str] = set()
         """The cids of what it asked to join by."""
-        self.session = Session(self, next(_numbers), account)
+        self.session = Session(self, session, account)
 
     def send(self, line: bytes) -> None:
         self._receive(json.loads(line))
@@ -159,7 +160,8 @@ class Node:
 
     async def device(self, account: Account) -> Device:
         """A new device of a user, signed in."""
-        device = Device(self, account)
+        number = await self.store.sessions.open(account.user, token_bytes(32), None)
+        device = Device(self, account, number)
         await self.services.sign_in.begin(device.session, re=1)
         return device
 
