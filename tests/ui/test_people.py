@@ -181,7 +181,7 @@ async def test_a_request_is_announced(party: Party, play: Show) -> None:
     ann, bob = await party.person("ann"), await party.person("bob")
     async with play(ann) as stage:
         await bob.request_contact(me(ann).username)
-        await stage.sees("wants to add you: F2 shows it", "1 request")
+        await stage.sees("wants to add you (F2)", "1 request")
 
 
 async def test_names_of_peers_are_never_markup(party: Party, play: Show) -> None:

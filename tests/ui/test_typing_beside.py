@@ -63,3 +63,15 @@ async def test_a_paste_over_the_lists_arrives_in_the_composer(show: Show, replay
         await stage.press("f2")
         stage.app.post_message(events.Paste("two\nlines"))
         await stage.until(lambda: stage.main.chat.composer.text == "two\nlines", "what was pasted")
+
+
+async def test_what_is_typed_in_a_dialog_stays_there(show: Show, replay: Replay) -> None:
+    async with show() as stage:
+        await stage.opens(replay.recording.conv("lunch"))
+        await stage.press("up", "colon")
+        await stage.sees("React")
+        await stage.type("quick")
+        await stage.press("escape")
+        await stage.until(lambda: stage.app.screen is stage.main, "coming back")
+        assert stage.main.focused is stage.main.chat.timeline
+        assert stage.main.chat.composer.text == ""

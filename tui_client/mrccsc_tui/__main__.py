@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 
 _EXTRA = {"platformdirs", "rich", "textual"}
@@ -9,6 +11,10 @@ _EXTRA = {"platformdirs", "rich", "textual"}
 
 def main() -> int:
     """Run the command with the process's arguments. The result is its exit code."""
+    # Nothing that is imported is ever garbage; looking through it again and again takes a tenth of the start.
+    gc.disable()
+    # Without it pydantic looks into every installed package for plugins, of which there are none for it.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         from mrccsc_tui.cli import run  # noqa: PLC0415  # only here can what is missing be named
 

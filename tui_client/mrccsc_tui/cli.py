@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import logging
 import os
 import sys
@@ -83,6 +84,7 @@ def _screen(arguments: argparse.Namespace, config: Config) -> int:
 
 
 def _script(arguments: argparse.Namespace, config: Config) -> int:
+    gc.enable()
     profile = find_profile(arguments, config)
     match arguments.command:
         case "send":

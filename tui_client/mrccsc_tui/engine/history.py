@@ -22,6 +22,9 @@ ON_THE_WAY = 0.2
 RETRY_AFTER = 5.0
 """Seconds until a gap that could not be closed is tried again."""
 
+BEGINNING = 15.0
+"""Seconds that what a session began with waits for it: one that is just beginning cannot be asked yet."""
+
 FAR = 5_000
 """Entries that are loaded to reach a place in the held tail."""
 
@@ -135,7 +138,7 @@ class History:
                     tasks.start(("unsure", conv, seq), self._look_again(conv, seq))
                 case Stranger(conv=conv) if conv not in self._strangers_asked:
                     self._strangers_asked.add(conv)
-                    tasks.start(("members", conv), self.load_members(conv))
+                    tasks.start(("members", conv), self._name_strangers(conv))
 
     async def _close_gap(self, conv: int) -> None:
         await self._engine.clock.sleep(ON_THE_WAY)
@@ -151,10 +154,12 @@ class History:
                 await self._engine.clock.sleep(RETRY_AFTER)
 
     async def _refresh(self, conv: int) -> None:
+        await self._engine.online_within(BEGINNING)
         await self._marks.tell(conv)
         await self._engine.ask({"type": "conversation.list", "after": conv - 1, "limit": 1})
 
     async def _look_again(self, conv: int, seq: int) -> None:
+        await self._engine.online_within(BEGINNING)
         try:
             await self._engine.ask({"type": "history.get", "conv": conv, "around": seq, "limit": 1})
         except RequestError as refusal:
@@ -168,6 +173,10 @@ class History:
         if not isinstance(entry, Message) or me is None or entry.by != me.user or entry.mentions:
             return False
         return any(mentioned_names(entry.raw))
+
+    async def _name_strangers(self, conv: int) -> None:
+        await self._engine.online_within(BEGINNING)
+        await self.load_members(conv)
 
     async def load_members(self, conv: int) -> None:
         """Load all members of a group into the store."""

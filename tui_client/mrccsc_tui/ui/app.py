@@ -6,6 +6,7 @@ import gc
 from collections.abc import Sequence
 from datetime import tzinfo
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import App
@@ -16,10 +17,20 @@ from mrccsc_tui.config import Options
 from mrccsc_tui.ui.bridge import Bridge, Changed
 from mrccsc_tui.ui.glyphs import glyphs
 from mrccsc_tui.ui.keymap import EVERYWHERE, bindings, install_legacy_alt, unknown_ids
-from mrccsc_tui.ui.palette import Everything
-from mrccsc_tui.ui.screens.main import MainScreen
-from mrccsc_tui.ui.screens.signin import SignInScreen
 from mrccsc_tui.ui.themes import DEFAULT, OWN, names
+
+if TYPE_CHECKING:
+    from textual.command import Provider
+
+    from mrccsc_tui.ui.screens.main import MainScreen
+
+
+def _everything() -> type[Provider]:
+    """The command palette's contents, when it is first opened: it is not needed for the first frame."""
+    from mrccsc_tui.ui.palette import Everything  # noqa: PLC0415
+
+    return Everything
+
 
 _THEME = "theme"
 """The setting that remembers the theme."""
@@ -31,7 +42,7 @@ class ChatApp(App[None]):
     TITLE = "MRCCSC"
     CSS_PATH = Path(__file__).with_name("app.tcss")
     BINDINGS = bindings(EVERYWHERE)
-    COMMANDS = {Everything}  # noqa: RUF012
+    COMMANDS = {_everything}  # noqa: RUF012
     COMMAND_PALETTE_BINDING = "f24"
     PAUSE_GC_ON_SCROLL = True
 
@@ -42,6 +53,7 @@ class ChatApp(App[None]):
         self._glyphs = glyphs(ascii_only=options.ascii)
         self._zone = zone
         self._bridge: Bridge | None = None
+        self._main: MainScreen | None = None
         self.animation_level = "none"
 
     @property
@@ -63,15 +75,15 @@ class ChatApp(App[None]):
         self._show_screen()
         for wrong in unknown_ids(self._options.keys)[:3]:
             self.notify(f"The configuration changes an unknown key:\n{wrong}", severity="warning", markup=False)
-        gc.collect()
-        gc.freeze()
+        self.call_after_refresh(self._settle)
 
     async def on_event(self, event: Event) -> None:
         """See to it, before the next key is looked at, that what is typed beside the composer arrives in it."""
-        if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded and self.screen_stack:
-            screen = self.screen
-            if isinstance(screen, MainScreen):
-                screen.take_typing(event)
+        if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded:
+            main = self._main
+            # Not "is_current": that is so behind a dialog, too.
+            if main is not None and self.screen_stack[-1:] == [main]:
+                main.take_typing(event)
         await super().on_event(event)
 
     async def on_unmount(self) -> None:
@@ -85,6 +97,14 @@ class ChatApp(App[None]):
         if self._bridge is not None and self._options.theme is None:
             self._client.remember(_THEME, theme)
 
+    def _settle(self) -> None:
+        """After the first frame: load what it did without. What is there now stays; no collection looks through it."""
+        import mrccsc_tui.ui.screens.main  # noqa: F401, PLC0415
+
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+
     def _pass_on(self, changed: Changed) -> None:
         if not self.screen_stack:
             return  # The program is ending.
@@ -94,15 +114,21 @@ class ChatApp(App[None]):
 
     def _show_screen(self) -> None:
         """The main screen for whoever has a session, else the one to sign in."""
-        wanted = MainScreen if self._client.has_token else SignInScreen
-        stack = self.screen_stack
-        if len(stack) > 1 and isinstance(stack[1], wanted):
+        signed_in = self._client.has_token
+        if len(self.screen_stack) > 1 and signed_in == (self._main is not None):
             return
         while len(self.screen_stack) > 1:
             self.pop_screen()
-        if wanted is MainScreen:
-            self.push_screen(MainScreen(self._client, self._options, self._glyphs, self._zone))
+        # Each is imported when it is wanted: the first frame shows only one of them.
+        if signed_in:
+            from mrccsc_tui.ui.screens.main import MainScreen  # noqa: PLC0415
+
+            self._main = MainScreen(self._client, self._options, self._glyphs, self._zone)
+            self.push_screen(self._main)
         else:
+            from mrccsc_tui.ui.screens.signin import SignInScreen  # noqa: PLC0415
+
+            self._main = None
             self.push_screen(SignInScreen(self._client))
 
 

@@ -58,7 +58,7 @@ class DeskScreen(Screen[None]):
     def look(self) -> None:
         """See whether the conversation is in view now, and mark what is seen as read."""
         covered = self.has_class("-narrow") and self.panel != "chat"
-        self.chat.attentive = self.app.app_focus and self.is_current and not covered
+        self.chat.attentive = self.app.app_focus and self.app.screen is self and not covered
         self.chat.mark_seen()
 
     def refresh_members(self) -> None:

@@ -1,7 +1,7 @@
 """The rows of one conversation, numbered and measured: what the store holds, then what waits to be sent. No Textual.
 
 The store's timeline is a live view that may have grown before anybody here hears of it. So the roll has the rows as of
-its last ``sync``, which compares the two ends and measures only what is new.
+its last ``sync``, which compares the two ends, and copies and measures only what is new.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class Roll:
 
     def reset(self) -> None:
         """Begin anew from what the store holds; no ordinal from before is valid."""
-        self._hold(self._held())
+        self._rows = list(self._held)
+        self._note()
         self._base = ORIGIN
         self.ledger.reset(self._base, self.tail + len(self._pending))
 
@@ -52,20 +53,25 @@ class Roll:
         Returns the ordinals before the old ``tail`` whose rows look different now; what stands from there on may too.
         ``None``: no ordinal from before is valid, the roll began anew.
         """
-        rows = self._held()
-        shifted = self._prepended(rows)
+        held = self._held
+        shifted = self._prepended(held)
         if shifted is None:
             self.reset()
             return None
         targets = {*changed, *self.scene.changes}
         stale = {self._base} if shifted else set()
         self.ledger.cut(self.tail)
-        self._hold(rows)
+        if self._live:
+            # Only what is new is copied: there may be a hundred thousand rows.
+            self._rows[:0] = held[:shifted]
+            self._rows += held[len(self._rows) :]
+        self._note()
         self._base -= shifted
         self.ledger.grow(self._base, self.tail + len(self._pending))
         for seq in targets | self.scene.changes.keys():
             ordinal = self.ordinal(seq)
             if ordinal is not None:
+                self._rows[ordinal - self._base] = held[ordinal - self._base]
                 stale |= {ordinal, ordinal + 1}
         for ordinal in stale:
             if ordinal < self.ledger.end:
@@ -140,13 +146,14 @@ class Roll:
             return None
         return low
 
-    def _held(self) -> list[Row]:
-        return list(self.scene.store.timeline(self.scene.conv)) if self._live else self._rows
+    @property
+    def _held(self) -> Sequence[Row]:
+        return self.scene.store.timeline(self.scene.conv) if self._live else self._rows
 
-    def _hold(self, rows: list[Row]) -> None:
-        self._rows = rows
-        self._known = len(rows)
-        self._first_seq = rows[0].seq if rows else 0
+    def _note(self) -> None:
+        """Take in what goes with the rows."""
+        self._known = len(self._rows)
+        self._first_seq = self._rows[0].seq if self._rows else 0
         conversation = self.scene.store.conversations.get(self.scene.conv)
         self.cursor = conversation.cursor if self._live and conversation is not None else 0
         everything = self.scene.store.pending(self.scene.conv) if self._live else ()
