@@ -34,10 +34,9 @@ class Talk:
             if isinstance(change, StatusChanged) and not one.status.online:
                 self.statuses[one.profile.name].append(one.status.phase)
 
-    @property
-    def nodes(self) -> list[str]:
-        """Where each of them is now."""
-        return [one.status.node or "" for one in self.people]
+    def is_off(self, node: str) -> bool:
+        """Whether everybody is online, on other nodes."""
+        return all(one.status.online and one.status.node != node for one in self.people)
 
     def say(self, one: ChatClient, text: str) -> None:
         one.send(self.conv, text)
@@ -53,10 +52,12 @@ class Talk:
     async def going_on(self) -> AsyncIterator[None]:
         """Everybody speaks within; after it all has arrived everywhere, once and in order."""
         speakers = [asyncio.create_task(self.speak(one)) for one in self.people]
-        yield
-        for speaker in speakers:
-            speaker.cancel()
-        await asyncio.gather(*speakers, return_exceptions=True)
+        try:
+            yield
+        finally:
+            for speaker in speakers:
+                speaker.cancel()
+            await asyncio.gather(*speakers, return_exceptions=True)
         await self.settle()
 
     async def settle(self, patience: float = 60) -> None:

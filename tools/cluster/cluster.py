@@ -81,13 +81,18 @@ class Cluster:
             self.stop()
             raise
 
-    def make_node(self, name: str, *options: str) -> Node:
-        """One more node, not started, that nginx does not know of."""
+    @property
+    def database_url(self) -> str:
+        """What a node is given to use the database."""
+        return self.mariadb.url(DATABASE)
+
+    def make_node(self, name: str, *options: str, database: str | None = None, bus: str | None = None) -> Node:
+        """One more node, not started, that nginx does not know of; with other URLs if so wished."""
         return Node(
             name,
             self.folder / "nodes",
-            database=self.mariadb.url(DATABASE),
-            bus=self.redis.url(),
+            database=database or self.database_url,
+            bus=bus or self.redis.url(),
             options=[*self._options, *options],
             environ=self._environ,
         )

@@ -1,0 +1,203 @@
+"""mrccsc-server nodes, drain, rebalance, and --workers, on a real cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.client.party import Party
+from tests.cluster.load import gather_group
+from tests.cluster.site import Site
+from tests.waiting import wait_until
+from tools.cluster.cluster import Cluster
+from tools.cluster.node import COMMAND
+from tools.cluster.process import Program, accepts, free_port, is_free
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def environ(cluster: Cluster) -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("MRCCSC_") or key == "MRCCSC_CI_RUN"}
+    return kept | {"MRCCSC_BUS": cluster.redis.url(), "MRCCSC_DATABASE": cluster.database_url}
+
+
+async def operate(site: Site, *argv: str, code: int = 0) -> str:
+    """What a command prints."""
+    process = await asyncio.create_subprocess_exec(
+        COMMAND, *argv, env=environ(site.cluster), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    out, err = await process.communicate()
+    assert process.returncode == code, err.decode()
+    return (err if code else out).decode()
+
+
+async def test_the_nodes_are_listed(party: Party, site: Site) -> None:
+    for _ in range(6):
+        await party.person("ann")
+
+    async def counted() -> list[dict[str, object]]:
+        found: list[dict[str, object]] = json.loads(await operate(site, "nodes", "--json"))
+        return found
+
+    while [node["connections"] for node in await counted()] != [2, 2, 2]:
+        await asyncio.sleep(0.1)
+    head, *rows = (await operate(site, "nodes")).splitlines()
+    assert head.split() == ["NODE", "ADDRESS", "VERSION", "SINCE", "CONNECTIONS", "STATE"]
+    for node, row in zip(site.nodes, rows, strict=True):
+        pattern = rf"{node.name} +127\.0\.0\.1:{node.port} +\d+\.\d+\.\d+ +\d{{4}}-\d\d-\d\d \d\d:\d\d +2 +serving"
+        assert re.fullmatch(pattern, row), row
+    assert {node["state"] for node in await counted()} == {"serving"}
+
+
+async def test_two_nodes_of_one_name_are_reported_and_do_no_harm(party: Party, site: Site) -> None:
+    twin = site.cluster.make_node(site.nodes[0].name)
+    twin.program.name = "twin"
+    twin.program.log = twin.program.folder / "twin.log"
+    await site.do(twin.start)
+    try:
+        said = await operate(site, "nodes")
+        assert f"Several nodes are called {twin.name}" in said
+        assert len(re.findall(rf"^{twin.name} ", said, re.MULTILINE)) == 2
+        assert "the address" in await operate(site, "drain", twin.name, code=2)
+        talk = await gather_group(party, "ann", "bob", "cat")
+        async with talk.going_on():
+            await asyncio.sleep(1)
+        await operate(site, "drain", f"127.0.0.1:{twin.port}")
+    finally:
+        await site.do(twin.stop)
+    assert site.nodes[0].program.running
+
+
+async def test_a_drained_node_ends_and_its_clients_move(party: Party, site: Site) -> None:
+    talk = await gather_group(party, "ann", "bob", "cat", "dan", "eve", "fay")
+    victim = site.nodes[1]
+    async with talk.going_on():
+        said = await operate(site, "drain", victim.name)
+        assert "sends 2 clients to the other nodes" in said
+        assert said.endswith("has ended.\n")
+        await wait_until(lambda: talk.is_off(victim.name), "everybody being elsewhere", patience=60)
+    assert victim.program.wait() == 0
+    assert "no node of that name" in await operate(site, "drain", victim.name, code=2)
+
+
+async def test_an_empty_node_gets_its_share(party: Party, site: Site) -> None:
+    talk = await gather_group(party, *["ann", "bob", "cat"] * 4)
+    last = site.nodes[-1]
+    await site.do(last.restart)
+    await wait_until(lambda: talk.is_off(last.name), "everybody being elsewhere", patience=60)
+    async with talk.going_on():
+        while "go elsewhere" not in (said := await operate(site, "rebalance")):
+            # The nodes tell each other once a second.
+            await asyncio.sleep(0.2)
+        assert f"{site.nodes[0].name} asks 2 clients of 6 to go elsewhere." in said
+        await wait_until(
+            lambda: sum(one.status.online and one.status.node == last.name for one in talk.people) == 4,
+            "four of twelve being there",
+            patience=60,
+        )
+    while "even" not in await operate(site, "rebalance"):
+        await asyncio.sleep(0.2)
+
+
+async def test_an_epoch_is_not_changed_under_running_nodes(site: Site) -> None:
+    said = await operate(site, "new-epoch", code=2)
+    assert "node-1, node-2, node-3" in said
+
+
+async def test_without_a_bus_it_says_so(site: Site) -> None:
+    assert "alone" in await operate(site, "nodes", "--bus", "memory:", code=2)
+    await site.do(site.cluster.redis.kill)
+    for command in (["nodes"], ["drain", "node-1"], ["rebalance"]):
+        said = await operate(site, *command, code=2)
+        assert len(said.splitlines()) == 1
+        assert "a secret" not in said
+        assert "Traceback" not in said
+
+
+# -- workers
+
+
+class Workers:
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.port = 0
+        self.http = 0
+
+    @property
+    def output(self) -> str:
+        return self.program.log.read_text() if self.program.log.exists() else ""
+
+    @property
+    def pids(self) -> list[int]:
+        children = Path(f"/proc/{self.program.pid}/task/{self.program.pid}/children").read_text().split()
+        return [int(pid) for pid in children]
+
+
+@pytest.fixture
+async def workers(site: Site, tmp_path: Path) -> AsyncIterator[Workers]:
+    http = free_port()
+    command = [COMMAND, "--workers", "3", "--port", "0", "--node", "team", "--http", f"127.0.0.1:{http}", "--unlimited"]
+    workers = Workers(Program("workers", command, tmp_path, environ(site.cluster)))
+    await site.do(lambda: workers.program.start(lambda: workers.output.count("accepts on") == 3))
+    workers.port = int(re.findall(r"accepts on 127\.0\.0\.1:(\d+)", workers.output)[0])
+    workers.http = http
+    yield workers
+    await site.do(workers.program.stop)
+
+
+async def test_workers_share_one_port(party: Party, site: Site, workers: Workers) -> None:
+    assert set(re.findall(r"accepts on 127\.0\.0\.1:(\d+)", workers.output)) == {str(workers.port)}
+    met = set()
+    while len(met) < 3:
+        reader, writer = await asyncio.open_connection("127.0.0.1", workers.port)
+        met.add(json.loads(await reader.readline())["node"])
+        writer.close()
+    assert met == {"team-1", "team-2", "team-3"}
+    names = [node["name"] for node in json.loads(await operate(site, "nodes", "--json"))]
+    assert names == ["node-1", "node-2", "node-3", "team-1", "team-2", "team-3"]
+    said = await operate(site, "--workers", "2", "--port", str(workers.port), "--node", "other", code=2)
+    assert "in use" in said
+
+
+async def test_a_worker_that_dies_is_started_again(workers: Workers) -> None:
+    first = workers.pids
+    assert len(first) == 3
+    os.kill(first[0], signal.SIGKILL)
+    await wait_until(lambda: workers.output.count("accepts on") == 4, "another worker", patience=60)
+    assert set(first[1:]) < set(workers.pids)
+    assert "ended with -9" in workers.output
+
+
+async def test_workers_end_with_their_supervisor(site: Site, workers: Workers) -> None:
+    pids = workers.pids
+    workers.program.signal(signal.SIGTERM)
+    assert await site.do(workers.program.wait) == 0
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    assert is_free(workers.port)
+
+
+async def test_workers_end_when_their_supervisor_is_killed(site: Site, workers: Workers) -> None:
+    pids = workers.pids
+    os.kill(workers.program.pid, signal.SIGKILL)
+    await wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), "the workers being gone")
+    await wait_until(lambda: is_free(workers.port), "the port being free")
+
+
+async def test_workers_that_cannot_start_are_not_tried_for_ever(site: Site) -> None:
+    said = await operate(
+        site, "--workers", "2", "--port", "0", "--node", "x", "--tls-cert", "/none", "--tls-key", "/none", code=2
+    )
+    assert "Cannot read /none" in said
+
+
+async def test_each_worker_has_its_own_status_page(workers: Workers) -> None:
+    for number in range(3):
+        assert accepts(workers.http + number)
