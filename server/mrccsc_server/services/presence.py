@@ -141,9 +141,10 @@ class PresenceService:
             self._note(user)
 
     def _note(self, user: int) -> None:
-        if not self._bus.connected:
+        if self._bus.connected:
+            self.tell((user,))
+        else:
             self._unheard.add(user)
-        self.tell((user,))
 
     # -- telling friends -------------------------------------------------------------------------------------------
 

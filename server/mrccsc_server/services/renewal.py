@@ -55,6 +55,10 @@ class Renewal:
                 if user in self._live.users:
                     self.know(user, (contact,))
 
+    def forget(self, user: int) -> None:
+        """No session of the user is here any more."""
+        self._known.pop(user, None)
+
     def demand(self) -> None:
         """Tell everybody anew, soon."""
         self._due.set()
@@ -64,7 +68,6 @@ class Renewal:
         while True:
             await self._due.wait()
             self._due.clear()
-            self._known = {user: known for user, known in self._known.items() if user in self._live.users}
             try:
                 for number, user in enumerate(list(self._live.users), 1):
                     await self._tell_contacts(user)

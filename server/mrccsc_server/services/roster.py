@@ -18,7 +18,7 @@ PENDING_MAX = 1_024
 """Entries of one conversation that wait for those below them; what hints bring beyond is fetched in its turn."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Arrival:
     """A committed entry that came here.
 

@@ -233,7 +233,8 @@ class SignIn:
 
     def leave(self, session: Session) -> None:
         """The connection of a session is gone."""
-        self._live.leave(session)
+        if self._live.leave(session):
+            self._renewal.forget(session.user)
         if session.present:
             session.present = False
             self._presence.leave(session.user, at_once=session.logged_out)
