@@ -1,13 +1,18 @@
 """The use cases, one module each. They stand on the ports and know neither sockets nor SQL.
 
 ``wiring``    all of them, put together
-``live``      the users, connections and conversations that are live on this node, and delivery to them
+``live``      delivery, in seq order, to the users, connections and conversations that are live on this node
+``roster``    their records
+``session``   a signed-in connection, and which part of each log it is to hear
+``gaps``      fetching what is missing here
+``sweep``     finding in the database what no hint brought
+``renewal``   telling anew what only hints carry
 ``log``       the heart: operations → group commit → delivery in seq order
 ``digest``    the keyed digest that tells a retry from a conflict
 ``sign_in``   opening a session, and what it begins with; ending sessions
 ``people``    contacts and finding users
 ``rooms``     conversations: direct and groups, members, read marks, typing
 ``reading``   pages of history and search
-``presence``  who is here, with a grace for those who move
+``presence``  who is here, on all nodes, with a grace for those who move
 ``limits``    the rates that apply to a signed-in user
 """
