@@ -118,6 +118,19 @@ async def test_a_wrong_password_is_told_without_it(own_server: RedisServer, capl
     assert "wrong-one" not in caplog.text
 
 
+@pytest.mark.parametrize("kind", ["plain", "tls"])
+async def test_why_redis_lets_nobody_in_is_told(kind: str, request: pytest.FixtureRequest) -> None:
+    server: RedisServer = request.getfixturevalue(f"{kind}_server")
+    without_password = server.url().replace(server.url().partition("//")[2].rpartition("@")[0] + "@", "")
+    for url, says in (
+        (without_password, "refuses the password"),
+        (server.url(db=99), "no database of that number"),
+    ):
+        with pytest.raises(ClusterError, match=says):
+            async with operator(url):
+                pass
+
+
 async def test_a_certificate_that_is_not_trusted(tls_server: RedisServer) -> None:
     url = tls_server.url().partition("?")[0]
     with pytest.raises(ClusterError, match="certificate"):

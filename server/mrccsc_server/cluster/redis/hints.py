@@ -66,19 +66,18 @@ class Bye:
 Word = Hint | Beat | Gap | Bye | Command
 
 
-@dataclass(slots=True)
 class Parcel:
     """A hint on its way: for whom, and the line. ``conv`` and ``head`` say what it could be shortened to."""
 
-    keys: bytes
-    line: bytes
-    conv: int = 0
-    head: int = 0
+    __slots__ = ("conv", "head", "keys", "line", "size")
 
-    @property
-    def size(self) -> int:
+    def __init__(self, keys: bytes, line: bytes, conv: int = 0, head: int = 0) -> None:
+        self.keys = keys
+        self.line = line
+        self.conv = conv
+        self.head = head
+        self.size = len(keys) + len(line)
         """Bytes that it holds."""
-        return len(self.keys) + len(self.line)
 
 
 def pack(hint: Hint) -> Parcel | None:

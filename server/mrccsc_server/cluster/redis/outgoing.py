@@ -25,7 +25,7 @@ class Outgoing:
         self._limit = limit
         self._counters = counters
         self._parcels: deque[Parcel] = deque()
-        self._condensed_to = 0
+        self._condense_above = BACKLOG
         self.size = 0
         """Bytes that wait."""
         self.dropped = False
@@ -46,21 +46,24 @@ class Outgoing:
             return
         self._parcels.append(parcel)
         self.size += parcel.size
-        if self.size > max(BACKLOG, 2 * self._condensed_to):
+        if self.size > self._condense_above:
             self._condense()
 
     def take(self) -> list[Parcel]:
         """What goes into the next call."""
-        taken: list[Parcel] = []
-        size = 0
+        if self.size <= CALL_BYTES and len(self._parcels) <= CALL_HINTS:
+            taken = list(self._parcels)
+            self._parcels.clear()
+            self.size = 0
+            self._condense_above = BACKLOG
+            return taken
+        taken, size = [], 0
         while self._parcels and len(taken) < CALL_HINTS:
             size += self._parcels[0].size
             if taken and size > CALL_BYTES:
                 break
             taken.append(self._parcels.popleft())
             self.size -= taken[-1].size
-        if not self._parcels:
-            self._condensed_to = 0
         return taken
 
     def drop(self, count: int = 1) -> None:
@@ -78,4 +81,6 @@ class Outgoing:
                 kept.appendleft(head_parcel(parcel.conv, head))
         self._counters["hints_condensed"] += len(self._parcels) - len(kept)
         self._parcels = kept
-        self._condensed_to = self.size = sum(parcel.size for parcel in kept)
+        self.size = sum(parcel.size for parcel in kept)
+        # Not again for every single one that comes.
+        self._condense_above = max(BACKLOG, 2 * self.size)

@@ -21,7 +21,7 @@ from asyncio_redis.exceptions import (  # type: ignore[import-untyped]
 )
 
 from mrccsc_server.cluster.redis.address import Address
-from mrccsc_server.cluster.redis.wire import CLOSED, DENIED, REFUSED, Dial, Hear, Reply, Script, Wire, WireError
+from mrccsc_server.cluster.redis.wire import CLOSED, REFUSED, Dial, Hear, Reply, Script, Wire, WireError, explain
 
 # It says every connection at the level of information.
 logging.getLogger("asyncio_redis").setLevel(logging.WARNING)
@@ -54,7 +54,9 @@ class PlainWire:
                 # Any error looks like this one; nearly always the script is not known to a new Redis.
                 await self._commands.script_load(script.text)
                 return await self._run(script, args)
-        except (ErrorReply, ScriptKilledError):
+        except ErrorReply as error:
+            raise WireError(explain(str(error))) from None
+        except ScriptKilledError:
             raise WireError(REFUSED) from None
         except (Error, NotConnectedError, OSError, RuntimeError, AttributeError):
             # The last two are what writing to a transport that has just closed raises.
@@ -78,6 +80,8 @@ class PlainWire:
         return value
 
     async def _connect(self, address: Address) -> Any:
+        """One connection that is known to be let in: that client stumbles over a refused subscription."""
+
         def make() -> Any:
             return RedisProtocol(encoder=BytesEncoder(), enable_typechecking=False, connection_lost_callback=self._end)
 
@@ -86,10 +90,9 @@ class PlainWire:
         try:
             if address.password:
                 await protocol.auth(address.password.encode())
-            if address.db:
-                await protocol.select(address.db)
-        except ErrorReply:
-            raise WireError(DENIED) from None
+            await protocol.select(address.db)
+        except ErrorReply as error:
+            raise WireError(explain(str(error))) from None
         except Error:
             raise WireError(CLOSED) from None
         return protocol

@@ -28,6 +28,7 @@ from mrccsc_server.cluster.redis.wire import (
     Script,
     Wire,
     WireError,
+    explain,
 )
 
 GOODBYE = 0.5
@@ -47,12 +48,10 @@ class SecureWire:
 
     async def open(self, channel: str | None, hear: Hear) -> None:
         """Connect, sign in, subscribe."""
-        await _connect(self._commands)
+        await _connect(self._commands, "PING")
         self._tasks.append(asyncio.create_task(self._read(self._commands, self._answer)))
         if channel is not None:
-            await _connect(self._heard)
-            await self._heard.send_command("SUBSCRIBE", channel)
-            await self._heard.read_response()
+            await _connect(self._heard, "SUBSCRIBE", channel)
             self._tasks.append(asyncio.create_task(self._read(self._heard, lambda message: hear(message[2]))))
 
     async def call(self, script: Script, args: Sequence[bytes]) -> Reply:
@@ -150,11 +149,16 @@ def _connection(address: Address, tls: ssl.SSLContext | None) -> Connection:
     return connection
 
 
-async def _connect(connection: Connection) -> None:
+async def _connect(connection: Connection, *command: str) -> None:
+    """Connect, and see a first command answered: only that shows whether one is let in."""
     try:
         await connection.connect()  # type: ignore[no-untyped-call]
-    except (AuthenticationError, ResponseError):
+        await connection.send_command(*command)
+        await connection.read_response()
+    except AuthenticationError:
         raise WireError(DENIED) from None
+    except ResponseError as error:
+        raise WireError(explain(str(error))) from None
     except RedisError as error:
         raise WireError(_reason(error)) from None
 

@@ -60,3 +60,15 @@ SILENT = "Redis does not answer."
 CLOSED = "Redis closed the connection."
 DENIED = "Redis refuses the password or the user."
 REFUSED = "Redis refuses a script: is it out of memory, a read-only replica, or does the user lack rights?"
+
+
+def explain(error: str) -> str:
+    """What an error reply to anything but a script means for the operator."""
+    code = error.partition(" ")[0]
+    if code == "LOADING":
+        return "Redis is still loading its data."
+    if "DB index" in error:
+        return "Redis has no database of that number."
+    if code in {"OOM", "READONLY", "NOPERM", "MISCONF"}:
+        return REFUSED
+    return DENIED
