@@ -164,9 +164,10 @@ def _first_told(outcomes: list[Outcome], attempts: list[list[Outcome]]) -> list[
     """
     told = list(outcomes)
     for index, outcome in enumerate(outcomes):
-        for attempt in attempts if isinstance(outcome, Duplicate) else ():
-            made = attempt[index]
-            if isinstance(made, Stored) and (made.entry["seq"], made.entry["at"]) == (outcome.seq, outcome.at):
+        for made in (attempt[index] for attempt in attempts):
+            if not isinstance(outcome, Duplicate) or not isinstance(made, Stored):
+                continue
+            if (made.entry["seq"], made.entry["at"]) == (outcome.seq, outcome.at):
                 told[index] = made
     return told
 

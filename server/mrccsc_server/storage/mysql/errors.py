@@ -76,6 +76,11 @@ def judge(error: Exception) -> Failed | Unstorable:
     return Lost(code, message) if code in _LOST or not code else Failed(code, message)
 
 
+def no_tls(address: Address) -> StoreError:
+    """Why a database without TLS is not used where that is asked for."""
+    return StoreError(f"The database {address.shown} offers no TLS, which the option ssl_ca asks for.")
+
+
 def explain(error: BaseException, address: Address) -> StoreError:
     """Why a connection could not be opened, in a sentence for the operator."""
     cause = error.__cause__ or error
@@ -84,6 +89,8 @@ def explain(error: BaseException, address: Address) -> StoreError:
             f"The database {address.shown} does not show a certificate that {address.ssl_ca} vouches for:"
             f" {cause.verify_message}."
         )
+    if isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER":
+        return no_tls(address)
     if isinstance(cause, ssl.SSLError):
         return StoreError(f"The database {address.shown} does not speak TLS as it should: {cause.reason}.")
     if isinstance(error, UnicodeEncodeError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
@@ -16,7 +17,7 @@ from pymysql.constants import CLIENT, SERVER_STATUS  # type: ignore[import-untyp
 
 from mrccsc_server.ports import StoreError
 from mrccsc_server.storage.database import Row
-from mrccsc_server.storage.mysql.errors import Lost, explain, judge
+from mrccsc_server.storage.mysql.errors import Lost, explain, judge, no_tls
 from mrccsc_server.storage.mysql.url import Address
 
 _logger = logging.getLogger(__name__)
@@ -39,6 +40,10 @@ _SET_UP = (
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;"
     "SELECT @@max_allowed_packet, @@auto_increment_increment"
 )
+
+
+_BROKEN = (OSError, EOFError, RuntimeError, AttributeError)
+"""What writing to a connection that was lost meanwhile may end in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,26 @@ class Link:
     def close(self) -> None:
         """Break it off at once."""
         self._open = False
+        if (transport := self._transport) is not None:
+            transport.abort()
         self._connection.close()
+
+    async def quit(self) -> None:
+        """Take leave, so that the server does not note a connection that was broken off, and close it."""
+        transport = self._transport
+        if self.alive:
+            with contextlib.suppress(*_BROKEN, self._error):
+                await self._connection.ensure_closed()
+        self.close()
+        if transport is not None:  # Which would say good-bye on its own, over TLS, for as long as the server likes.
+            transport.abort()
+
+    @property
+    def _transport(self) -> asyncio.Transport | None:
+        connection = self._connection
+        if isinstance(connection, _Connection):
+            return connection.transport
+        return cast("asyncio.Transport | None", connection._transport)  # noqa: SLF001
 
     async def set_up(self, seconds: float) -> None:
         """Make the session what this module promises. ``seconds`` is what a statement may take, 0 without limit."""
@@ -118,8 +142,7 @@ class Link:
             if isinstance(judged, Lost):
                 self.close()
             raise judged from None
-        except (OSError, EOFError, RuntimeError, AttributeError) as error:
-            # Writing to a connection that was lost meanwhile ends in any of these.
+        except _BROKEN as error:
             self.close()
             raise Lost(0, type(error).__name__) from None
         except BaseException:
@@ -139,6 +162,10 @@ class _Connection(aiomysql.Connection):  # type: ignore[misc]
     def alive(self) -> bool:
         reader = self._reader
         return reader is not None and not reader.at_eof() and not reader.eof_received and reader.exception() is None
+
+    @property
+    def transport(self) -> asyncio.Transport | None:
+        return None if self._writer is None else cast(asyncio.Transport, self._writer.transport)
 
     @property
     def encrypted(self) -> bool:
@@ -220,7 +247,7 @@ async def _connect(address: Address, opened: list[Link]) -> Link:
         await connection.ping(reconnect=True)
         encrypted = connection.encrypted
     if address.ssl_ca is not None and not encrypted:
-        raise StoreError(f"The database {address.shown} offers no TLS, which the option ssl_ca asks for.")
+        raise no_tls(address)
     return link
 
 

@@ -32,7 +32,7 @@ class Pool:
         Raises :class:`mrccsc_server.ports.StoreError` when a new one cannot be opened.
         """
         async with self._turns:
-            link = self._take() or await self._connect()
+            link = await self._take() or await self._connect()
             try:
                 yield link
             finally:
@@ -45,16 +45,18 @@ class Pool:
         """Close what is idle, and what is in use when it comes back."""
         self._closed = True
         while self._idle:
-            self._idle.pop()[0].close()
+            await self._idle.pop()[0].quit()
         await asyncio.sleep(0)  # Transports close in the loop's next step.
 
-    def _take(self) -> Link | None:
-        oldest = self._monotonic() - KEEP
-        while self._idle and (self._idle[0][1] < oldest or not self._idle[0][0].alive):
-            self._idle.pop(0)[0].close()
-        while self._idle:
-            link, _ = self._idle.pop()
-            if link.alive:
-                return link
-            link.close()
-        return None
+    async def _take(self) -> Link | None:
+        """The idle one that was used last. Those that nobody has used for long go."""
+        found = None
+        while self._idle and found is None:
+            link, since = self._idle.pop()
+            if link.alive and since >= self._monotonic() - KEEP:
+                found = link
+            else:
+                link.close()
+        while self._idle and self._idle[0][1] < self._monotonic() - KEEP:
+            await self._idle.pop(0)[0].quit()
+        return found
