@@ -13,11 +13,12 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from mrccsc_server.domain.operations import Operation
 from mrccsc_server.domain.planning import Outcome
 from mrccsc_server.domain.state import Duplicate, Stored
-from mrccsc_server.ports import Bus, EntryHint, Log
+from mrccsc_server.ports import Bus, EntryHint, HeadHint, Hint, Log
 from mrccsc_server.services.live import Live
 from mrccsc_server.services.roster import Arrival, Done
 from mrccsc_server.services.session import Session
@@ -129,19 +130,33 @@ class LogService:
             return [Refusal(ErrorCode.UNAVAILABLE)] * len(operations)
 
     def _settle(self, batch: list[_Submission], outcomes: list[Outcome], seconds: float) -> None:
-        # The others need not wait for what may be missing here.
         stored = [outcome for outcome in outcomes if isinstance(outcome, Stored)]
-        if stored:
-            self._bus.publish([EntryHint(outcome) for outcome in stored])
+        hints: list[Hint] = [EntryHint(outcome) for outcome in stored]
         for submission, outcome in zip(batch, outcomes, strict=True):
-            if isinstance(outcome, Stored):
-                self._live.deliver(Arrival(outcome, submission.session, submission.acked, self._closing(submission)))
-            else:
-                self._answer(submission, outcome)
+            conv = submission.operation.conv
+            if isinstance(outcome, Duplicate) and outcome.seq > (self._live.applied(conv) or outcome.seq):
+                # It was stored, but nobody may have been told: its commit was answered with an error.
+                hints.append(HeadHint(conv, outcome.seq))
+        if hints:
+            # Before the delivery here: the others need not wait for what may be missing on this node.
+            self._bus.publish(hints)
+        for submission, outcome in zip(batch, outcomes, strict=True):
+            self._deliver(submission, outcome)
+        for hint in hints:
+            if isinstance(hint, HeadHint):
+                self._live.expect(hint.conv, hint.head)
         self._committed(len(batch), seconds, stored)
 
-    def _closing(self, submission: _Submission) -> Done:
-        return lambda outcome: self._answer(submission, outcome)
+    def _deliver(self, submission: _Submission, outcome: Outcome) -> None:
+        if not isinstance(outcome, Stored):
+            self._answer(submission, outcome)
+            return
+        done = partial(self._answer, submission)
+        try:
+            self._live.deliver(Arrival(outcome, submission.session, submission.acked, done))
+        except Exception:
+            log.exception("An entry could not be delivered")
+            self._live.expect(submission.operation.conv, outcome.entry["seq"])
 
     def _answer(self, submission: _Submission, outcome: Outcome) -> None:
         try:

@@ -184,11 +184,12 @@ class SignIn:
     async def _ready(
         self, session: Session, snapshot: Snapshot, re: int, token: str | None
     ) -> tuple[SessionReady, list[PresenceEvent]]:
-        if not session.present:
-            session.present = True
-            await self._presence.enter(session.account)
         friends = [contact["user"]["user"] for contact in snapshot.contacts if contact["relation"] == "friend"]
-        presences = await self._presence.of(friends)
+        if session.present:
+            presences = await self._presence.of(friends)
+        else:
+            session.present = True
+            presences, _ = await asyncio.gather(self._presence.of(friends), self._presence.enter(session.account))
         self._renewal.know(session.user, snapshot.contacts)
         late: list[PresenceEvent] = []
         room = PRESENCE_RESERVE

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from random import Random
+from typing import Any
 from uuid import uuid4
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from mrccsc_shared.errors import Refusal
+from mrccsc_shared.errors import ErrorCode, Refusal
 from tests.server.services.nodes import BadCarrier, Device, Town, town
 from tests.waiting import wait_until
 
@@ -186,6 +187,31 @@ async def test_a_restored_backup_makes_devices_begin_anew() -> None:
         place.store.log.heads = earlier  # type: ignore[method-assign, assignment]
         await look(place)
         assert a.closed is not None
+
+
+async def test_a_commit_of_unknown_outcome_is_told_when_its_retry_is_known() -> None:
+    """The commit's answer is lost; the retry is a duplicate, and the entry is shown to all none the less."""
+    async with town(2) as place:
+        ann, bob = await place.friends("ann", "bob")
+        conv = await place.group(ann, bob)
+        a, b = await place.nodes[0].device(ann), await place.nodes[1].device(bob)
+        append = place.store.log.append
+
+        async def lost(operations: Any) -> Any:
+            await append(operations)
+            raise Refusal(ErrorCode.UNAVAILABLE)
+
+        place.store.log.append = lost  # type: ignore[method-assign]
+        cid = a.says(conv, "is it there?")
+        await wait_until(lambda: a.of("error"), "the error")
+        place.store.log.append = append  # type: ignore[method-assign]
+        a.says(conv, "is it there?", cid)
+        await wait_until(lambda: a.of("ack"), "the ack")
+        assert a.of("ack")[0]["duplicate"]
+        await place.all_reach(conv, [a, b])
+        check(a, conv)
+        check(b, conv)
+        assert [entry["cid"] for entry in b.of("entry")] == [cid]
 
 
 STEPS = st.lists(
