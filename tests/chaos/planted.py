@@ -147,7 +147,8 @@ def reserve_seqs(ground: Ground) -> None:
 
     def reserve(facts: Facts) -> None:
         for conversation in facts.conversations.values():
-            conversation.head += ground.chance.random() < 0.05
+            # Not while people settle in.
+            conversation.head += conversation.head > 20 and ground.chance.random() < 0.05
 
     _on_facts(ground, reserve)
 
@@ -264,10 +265,10 @@ def lose_hints_without_a_sweep(ground: Ground) -> None:
 
 
 def lose_hints(ground: Ground) -> None:
-    """The fault alone: every third hint is lost."""
+    """The fault alone: four of five hints are lost."""
 
     def carry(deliver: Any, hint: Any) -> None:
-        if ground.chance.random() > 0.3:
+        if ground.chance.random() > 0.8:
             carry_soon(deliver, hint)
 
     ground.hub.carry = carry
@@ -279,7 +280,8 @@ def skip_a_seq(ground: Ground) -> None:
 
     def skipping(self: Live, conversation: LiveConversation, arrival: Arrival) -> None:
         apply(self, conversation, arrival)
-        if ground.chance.random() < 0.05 and conversation.applied is not None:
+        late = arrival.stored.entry["kind"] == "message" and ground.chance.random() < 0.05
+        if late and conversation.applied is not None:
             conversation.applied += 1
 
     ground.patch(Live, "_apply", skipping)

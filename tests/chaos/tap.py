@@ -21,6 +21,8 @@ class Network:
         self.ports = list(ports)
         self.acked = 0
         """Acknowledgements that all clients have heard."""
+        self.deaf = 0.0
+        """How likely it is that a line breaks just when an acknowledgement comes, which is then lost."""
 
     def dialler(self, client: str, chance: Random) -> Dialler:
         """How one client connects."""
@@ -42,7 +44,7 @@ class Dialler:
         self._count += 1
         transport = await dial(Address("127.0.0.1", port))
         self._network.recorder.note("line", client=self._client, line=self._count, port=port)
-        self.open = Tapped(transport, self._network, self._client, self._count)
+        self.open = Tapped(transport, self._network, self._client, self._count, self._chance)
         return self.open
 
     def drop(self) -> None:
@@ -55,7 +57,8 @@ class Dialler:
 class Tapped:
     """A transport that notes what passes."""
 
-    def __init__(self, inner: Transport, network: Network, client: str, line: int) -> None:
+    def __init__(self, inner: Transport, network: Network, client: str, line: int, chance: Random) -> None:
+        self._chance = chance
         self._inner = inner
         self._network = network
         self._note: Callable[..., Record] = network.recorder.note
@@ -82,7 +85,12 @@ class Tapped:
         for line in lines:
             if line.strip():
                 frame = json.loads(line)
-                self._network.acked += frame["type"] == "ack"
+                if frame["type"] == "ack":
+                    if self._network.deaf and self._chance.random() < self._network.deaf:
+                        self.broken = True
+                        self._lost()
+                        return b""
+                    self._network.acked += 1
                 if frame["type"] not in QUIET:
                     self._note("heard", client=self._client, line=self._line, frame=without_secrets(frame))
         return data

@@ -129,9 +129,8 @@ def store_a_word_twice(history: History) -> None:
 
 
 def store_what_was_refused(history: History) -> None:
-    refused = pick(history, "fail")[0]
     entries = stored(history)["entries"]
-    entries[-1] |= {"cid": refused["op"], "by": 3}
+    entries[-1] |= {"cid": pick(history, "fail")[0]["op"], "by": 3}
 
 
 def store_what_nobody_asked_for(history: History) -> None:

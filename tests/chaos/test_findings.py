@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
+from mrccsc_server.storage import make_store
+from mrccsc_shared.limits import Limits
 from mrccsc_tui.link.tasks import Tasks
-from tests.client.fakes import ack, conversation, message
+from tests.client.fakes import FakeTransport, ack, conversation, message
 from tests.client.world import World
+from tests.server.storage.scene import ROOM, Scene, react
 from tests.waiting import wait_until
 
 
@@ -50,6 +54,50 @@ async def test_whom_a_word_mentions_is_asked_again_when_the_client_ended_before_
     await wait_until(lambda: mentions(world) == (2,), "the mention")
 
 
+BEHIND = conversation(head=9, read=2, unread=5)
+
+
+async def refreshes(world: World, line: FakeTransport) -> None:
+    told = await line.asked("read.mark")
+    line.deliver({"type": "ok", "re": told["id"]})
+    asked = await line.asked("conversation.list")
+    now = conversation(head=9, read=6, unread=2)
+    line.deliver({"type": "conversations", "re": asked["id"], "conversations": [now], "more": False})
+    await wait_until(lambda: world.client.store.conversations[5].unread == 2, "the right count")
+
+
+async def test_counts_are_asked_for_when_a_session_begins_that_knows_less_of_what_was_read(world: World) -> None:
+    await world.login(conversations=[BEHIND])
+    world.client.mark_read(5, 6)
+    await world.restart()
+    line = await world.network.line(1)
+    await line.signs_in(conversations=[BEHIND])
+    await refreshes(world, line)
+
+
+async def test_counts_are_asked_for_again_when_the_answer_is_older_than_what_was_read(world: World) -> None:
+    line = await world.login(conversations=[BEHIND])
+    world.client.mark_read(5, 5)
+    told = await line.asked("read.mark")
+    line.deliver({"type": "ok", "re": told["id"]})
+    asked = await line.asked("conversation.list")
+    world.client.mark_read(5, 6)
+    before = conversation(head=9, read=5, unread=3)
+    line.deliver({"type": "conversations", "re": asked["id"], "conversations": [before], "more": False})
+    await refreshes(world, line)
+
+
+async def test_names_in_what_was_missed_are_asked_for_when_a_session_begins(world: World) -> None:
+    group = {"kind": "group", "title": "tea", "role": "member"}
+    tea = {name: value for name, value in conversation(**group).items() if name != "peer"}
+    line = await world.login(conversations=[tea])
+    line = await world.lose(line)
+    entry = {"conv": 5, "seq": 2, "kind": "message", "by": 9, "at": 2, "text": "hello", "rev": 2}
+    missed = [{"conv": 5, "entries": [entry], "limited": False}]
+    await line.signs_in(conversations=[{**tea, "head": 2}], missed=missed)
+    assert (await line.asked("group.members"))["conv"] == 5
+
+
 async def test_work_that_is_cancelled_before_its_first_step_leaves_nothing_behind() -> None:
     """It was never awaited, and its key stood for it for ever."""
     tasks = Tasks()
@@ -63,3 +111,24 @@ async def test_work_that_is_cancelled_before_its_first_step_leaves_nothing_behin
 
     tasks.start("key", work())
     await asyncio.wait_for(done.wait(), 5)
+
+
+async def test_a_reaction_is_given_once_to_each_of_those_who_come_back_together(tmp_path: Path) -> None:
+    """Their snapshots are read together, and what both have missed in the ranges of both."""
+    store = make_store(f"sqlite://{tmp_path / 'chat.db'}", Limits())
+    await store.open()
+    scene = Scene(store)
+    ann, bob = await scene.users("ann", "bob")
+    conv = await scene.group(ann, bob)
+    seq = await scene.say(conv, ann, "hello")
+    await scene.done(react(conv, bob, seq, "👍"))
+    snapshots = await asyncio.gather(
+        *(
+            store.log.snapshot(user, epoch=None, cursors={conv: cursor}, max_bytes=ROOM)
+            for user, cursor in ((ann, seq - 1), (bob, seq - 2), (ann, seq - 1))
+        )
+    )
+    for snapshot in snapshots:
+        entries = {entry["seq"]: entry for entry in snapshot.missed[0]["entries"]}
+        assert entries[seq]["reactions"] == {"👍": [bob]}
+    await store.close()

@@ -85,23 +85,23 @@ class Trial:
         for one in fresh:
             await one.start(probe=True)
             await one.login()
-        views = {one.username: await one.view(fresh=True) for one in fresh}
+        await until(lambda: self._same(fresh), patience / 2)
         for device in self.company.devices:
-            view = await self._settled_view(device, views[device.username], patience / 3)
-            self.recorder.note("view", **view)
+            self.recorder.note("view", **await device.view(fresh=False))
         for one in fresh:
             self.recorder.note("view", **await one.view(fresh=True))
         for device in [*fresh, *self.company.devices]:
             await device.stop()
 
-    async def _settled_view(self, device: Device, expected: dict[str, Any], patience: float) -> dict[str, Any]:
-        view = await device.view(fresh=False)
-        for _ in range(int(patience / TRY)):
-            if all(view[part] == expected[part] for part in ("facts", "logs", "presence")):
-                break
-            await asyncio.sleep(TRY)
-            view = await device.view(fresh=False)
-        return view
+    async def _same(self, fresh: Sequence[Device]) -> bool:
+        """Whether all show what a fresh sign-in does. Read marks are gathered for a moment before they are told."""
+        await asyncio.sleep(TRY)
+        views = {one.username: await one.view(fresh=True) for one in fresh}
+        for device in self.company.devices:
+            view, expected = await device.view(fresh=False), views[device.username]
+            if any(view[part] != expected[part] for part in ("facts", "logs", "presence")):
+                return False
+        return True
 
     async def dump(self, url: str) -> list[Record]:
         """Record what the store has, and end the history."""

@@ -22,7 +22,7 @@ WAITING = 40
 class Company:
     """The people of a run, with a device each and a second one for some, and what they share."""
 
-    def __init__(self, devices: Sequence[Device], seed: int, *, restarts: bool = True) -> None:
+    def __init__(self, devices: Sequence[Device], seed: int) -> None:
         self.devices = list(devices)
         self.chance = Random(seed)
         self.groups: list[int] = []
@@ -31,7 +31,8 @@ class Company:
         self.pace = (0.05, 0.25)
         self._said = 0
         self._tasks: list[asyncio.Task[None]] = []
-        self._restarts = restarts
+        self.restarts = 1
+        """How often devices are restarted: the weight of it among 100 acts."""
         self._going = True
 
     # -- before ------------------------------------------------------------------------------------------------------
@@ -85,7 +86,18 @@ class Company:
                 raise failure
 
     async def _live(self, device: Device) -> None:
-        acts: list[tuple[int, Callable[[Device], Awaitable[None]]]] = [
+        while self._going:
+            await asyncio.sleep(device.chance.uniform(*self.pace))
+            if device.waiting > WAITING:
+                continue
+            weights, calls = zip(*self._acts(), strict=True)
+            (act,) = device.chance.choices(calls, weights)
+            with suppress(RequestError):
+                await act(device)
+
+    def _acts(self) -> list[tuple[int, Callable[[Device], Awaitable[None]]]]:
+        """What people do, and how often."""
+        return [
             (60, self._say),
             (8, self._edit),
             (4, self._delete),
@@ -95,17 +107,9 @@ class Company:
             (3, self._put_out_and_in),
             (1, self._change),
             (1, self._peek),
-            (1, self._lose_line),
-            (1, self._restart),
+            (min(1, self.restarts), self._lose_line),
+            (self.restarts, self._restart),
         ]
-        weights, calls = zip(*acts, strict=True)
-        while self._going:
-            await asyncio.sleep(device.chance.uniform(*self.pace))
-            if device.waiting > WAITING:
-                continue
-            (act,) = device.chance.choices(calls, weights)
-            with suppress(RequestError):
-                await act(device)
 
     def _conv(self, device: Device) -> int | None:
         known = [conv for conv in (*self.groups, *self.public, *self.directs) if conv in device.up.store.conversations]
@@ -211,10 +215,9 @@ class Company:
         device.drop()
 
     async def _restart(self, device: Device) -> None:
-        if self._restarts:
-            await (device.stop() if device.chance.random() < 0.5 else device.crash())
-            await asyncio.sleep(device.chance.uniform(0, 1))
-            await device.start()
+        await (device.stop() if device.chance.random() < 0.5 else device.crash())
+        await asyncio.sleep(device.chance.uniform(0, 1))
+        await device.start()
 
     # -- after -------------------------------------------------------------------------------------------------------
 

@@ -166,7 +166,8 @@ def entry(row: Row, reactions: Reactions | None = None) -> Entry:
 def group_reactions(rows: Iterable[Row]) -> dict[tuple[int, int], dict[str, list[int]]]:
     """From conv, target, emoji, user, seq: the reactions of each message in the order they were set."""
     grouped: defaultdict[tuple[int, int], dict[str, list[int]]] = defaultdict(dict)
-    for conv, target, emoji, user, _ in sorted(rows, key=itemgetter(4)):
+    # Ranges that are read together may overlap: what is in several comes several times.
+    for conv, target, emoji, user, _ in sorted(set(rows), key=itemgetter(4)):
         grouped[conv, target].setdefault(emoji, []).append(user)
     return grouped
 

@@ -134,12 +134,15 @@ def check_refused(trace: Trace) -> Iterator[Violation]:
         for entry in log.entries.values()
         if "cid" in entry
     }
-    for one in trace.operations.values():
-        if one.outcome == "fail" and one.cid and one.end["code"] not in RETRYABLE:
-            log, entry = placed.get((trace.users[one.client], one.cid), (None, None))
-            if log is not None and entry is not None:
-                text = f"{one.client} was refused cid {one.cid} ({one.end['code']}), but it is entry {entry['seq']}"
-                yield found("I3", f"{text} of conversation {log.conv}", one.invoke, one.end)
+    for error in trace.heard("error"):
+        request, code = trace.request_of(error), error["frame"]["code"]
+        if request is None or code in RETRYABLE or code == "cid_conflict":
+            continue
+        cid, client = request["frame"].get("cid", ""), error["client"]
+        log, entry = placed.get((trace.users[client], cid), (None, None))
+        if log is not None and entry is not None:
+            text = f"{client} was refused cid {cid} ({code}), but it is entry {entry['seq']} of conversation {log.conv}"
+            yield found("I3", text, request, error)
     asked = {one["frame"]["cid"] for one in trace.by_what["said"] if "cid" in one["frame"]}
     watched = set(trace.users.values())
     for (by, cid), (log, entry) in placed.items():

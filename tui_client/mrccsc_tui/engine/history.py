@@ -25,6 +25,9 @@ RETRY_AFTER = 5.0
 BEGINNING = 15.0
 """Seconds that what a session began with waits for it: one that is just beginning cannot be asked yet."""
 
+REFRESHES = 5
+"""Times that counts are asked for in a row."""
+
 FAR = 5_000
 """Entries that are loaded to reach a place in the held tail."""
 
@@ -46,6 +49,7 @@ class History:
         self._loading: dict[int, asyncio.Task[None]] = {}
         self._looked_at: set[int] = set()
         self._strangers_asked: set[int] = set()
+        self._stale: set[int] = set()
         self._unsure: set[tuple[int, int]] = set()
         engine.subscribe(self._follow)
 
@@ -132,6 +136,7 @@ class History:
                 case Gap(conv=conv):
                     tasks.start(("gap", conv), self._close_gap(conv))
                 case Stale(conv=conv):
+                    self._stale.add(conv)
                     tasks.start(("stale", conv), self._refresh(conv))
                 case Unsure(conv=conv, seq=seq):
                     self._unsure.add((conv, seq))
@@ -154,9 +159,14 @@ class History:
                 await self._engine.clock.sleep(RETRY_AFTER)
 
     async def _refresh(self, conv: int) -> None:
-        await self._engine.online_within(BEGINNING)
-        await self._marks.tell(conv)
-        await self._engine.ask({"type": "conversation.list", "after": conv - 1, "limit": 1})
+        for _ in range(REFRESHES):
+            self._stale.discard(conv)
+            await self._engine.online_within(BEGINNING)
+            await self._marks.tell(conv)
+            await self._engine.ask({"type": "conversation.list", "after": conv - 1, "limit": 1})
+            if conv not in self._stale:
+                return
+            # The answer was older than what was read meanwhile, or the mark did not get through.
 
     async def _look_again(self, conv: int, seq: int) -> None:
         await self._engine.online_within(BEGINNING)
