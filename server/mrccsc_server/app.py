@@ -283,6 +283,7 @@ class App:
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError, Exception):
-        await task
+    """End a task. Asked more than once: libraries are known to swallow a cancellation that comes with an answer."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=1)
