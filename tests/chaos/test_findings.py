@@ -8,7 +8,7 @@ from pathlib import Path
 from mrccsc_server.storage import make_store
 from mrccsc_shared.limits import Limits
 from mrccsc_tui.link.tasks import Tasks
-from tests.client.fakes import FakeTransport, ack, conversation, message
+from tests.client.fakes import FakeTransport, ack, conversation, entry, message
 from tests.client.world import World
 from tests.server.storage.scene import ROOM, Scene, react
 from tests.waiting import wait_until
@@ -54,6 +54,23 @@ async def test_whom_a_word_mentions_is_asked_again_when_the_client_ended_before_
     await wait_until(lambda: mentions(world) == (2,), "the mention")
 
 
+async def test_whom_a_word_mentions_since_an_edit_is_asked_when_it_is_read_from_disk(world: World) -> None:
+    """It was changed after a restart, when it was on disk and not held, so that the answer found nothing to freshen."""
+    line = await world.login()
+    line.deliver(entry(message(2, "hello", by=1)))
+    await wait_until(lambda: world.client.store.message(5, 2), "the word")
+    await world.restart()
+    line = await world.network.line(1)
+    await line.signs_in(conversations=[conversation(head=2)])
+    world.client.edit(5, 2, "hello @bob")
+    line.deliver(ack(await line.asked("message.edit"), 3))
+    changed = {**HELLO, "rev": 3, "edited": 3}
+    line.deliver(page(await line.asked("history.get"), changed))
+    await world.client.load_older(5)
+    line.deliver(page(await line.asked("history.get"), changed))
+    await wait_until(lambda: mentions(world) == (2,), "the mention")
+
+
 BEHIND = conversation(head=9, read=2, unread=5)
 
 
@@ -92,8 +109,8 @@ async def test_names_in_what_was_missed_are_asked_for_when_a_session_begins(worl
     tea = {name: value for name, value in conversation(**group).items() if name != "peer"}
     line = await world.login(conversations=[tea])
     line = await world.lose(line)
-    entry = {"conv": 5, "seq": 2, "kind": "message", "by": 9, "at": 2, "text": "hello", "rev": 2}
-    missed = [{"conv": 5, "entries": [entry], "limited": False}]
+    word = {"conv": 5, "seq": 2, "kind": "message", "by": 9, "at": 2, "text": "hello", "rev": 2}
+    missed = [{"conv": 5, "entries": [word], "limited": False}]
     await line.signs_in(conversations=[{**tea, "head": 2}], missed=missed)
     assert (await line.asked("group.members"))["conv"] == 5
 
@@ -129,6 +146,6 @@ async def test_a_reaction_is_given_once_to_each_of_those_who_come_back_together(
         )
     )
     for snapshot in snapshots:
-        entries = {entry["seq"]: entry for entry in snapshot.missed[0]["entries"]}
+        entries = {one["seq"]: one for one in snapshot.missed[0]["entries"]}
         assert entries[seq]["reactions"] == {"👍": [bob]}
     await store.close()

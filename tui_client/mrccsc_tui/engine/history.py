@@ -12,7 +12,7 @@ from mrccsc_tui.engine.marks import Marks
 from mrccsc_tui.link.errors import RequestError
 from mrccsc_tui.state.cache import Cache
 from mrccsc_tui.state.changes import Change, EntriesAppended, Gap, Stale, Stranger, Unsure
-from mrccsc_tui.state.models import Amendment, Entry, HistoryPage, Message
+from mrccsc_tui.state.models import Amendment, HistoryPage
 from mrccsc_tui.state.reducers.entries import prepend
 from mrccsc_tui.state.wire import read_entry
 
@@ -111,7 +111,7 @@ class History:
         page = [] if self._cache is None else self._cache.page(conv, before, limit)
         if page:
             self._engine.publish(prepend(store, conv, page))
-            self._engine.publish(Unsure(conv, entry.seq) for entry in page if self._may_mention(entry))
+            self._engine.publish(Unsure(conv, entry.seq) for entry in page if self._may_mention(conv, entry.seq))
         else:
             await self._engine.ask({"type": "history.get", "conv": conv, "before": before, "limit": limit})
 
@@ -177,12 +177,12 @@ class History:
                 return
         self._unsure.discard((conv, seq))
 
-    def _may_mention(self, entry: Entry) -> bool:
-        """An own word may have been kept before the server had said whom it mentions."""
-        me = self._engine.store.me
-        if not isinstance(entry, Message) or me is None or entry.by != me.user or entry.mentions:
+    def _may_mention(self, conv: int, seq: int) -> bool:
+        """An own word may have been kept, or changed, before the server had said whom it mentions."""
+        me, held = self._engine.store.me, self._engine.store.message(conv, seq)
+        if me is None or held is None or held.by != me.user or held.mentions:
             return False
-        return any(mentioned_names(entry.raw))
+        return bool(mentioned_names(held.raw))
 
     async def _name_strangers(self, conv: int) -> None:
         await self._engine.online_within(BEGINNING)
