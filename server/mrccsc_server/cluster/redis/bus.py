@@ -28,10 +28,18 @@ QUIET = 1.3
 
 
 class RedisBus:
-    """:class:`mrccsc_server.ports.Bus`."""
+    """:class:`mrccsc_server.ports.Bus`. ``begin`` and ``end`` open and close the link that it travels on."""
 
     def __init__(
-        self, link: Link, nodes: RedisNodes, head: tuple[bytes, bytes], *, limits: Limits, counters: Counter[str]
+        self,
+        link: Link,
+        nodes: RedisNodes,
+        head: tuple[bytes, bytes],
+        *,
+        limits: Limits,
+        counters: Counter[str],
+        begin: Callable[[], Awaitable[None]],
+        end: Callable[[], Awaitable[None]],
     ) -> None:
         self._link = link
         self._nodes = nodes
@@ -46,8 +54,8 @@ class RedisBus:
         self._number = 0
         self._pump: asyncio.Task[None] | None = None
         self._interest = Interest(link, head, time=limits.bus_time)
-        self.opening: Callable[[], Awaitable[None]] | None = None
-        self.closing: Callable[[], Awaitable[None]] | None = None
+        self._begin = begin
+        self._end = end
 
     # -- the port --------------------------------------------------------------------------------------------------
 
@@ -86,8 +94,7 @@ class RedisBus:
     async def open(self) -> None:
         """See the port."""
         self._pump = asyncio.create_task(self._send_on())
-        if self.opening is not None:
-            await self.opening()
+        await self._begin()
 
     async def close(self) -> None:
         """See the port."""
@@ -97,8 +104,7 @@ class RedisBus:
                     await self._idle.wait()
             except TimeoutError:
                 log.warning("Not all hints could be sent before the end.")
-        if self.closing is not None:
-            await self.closing()
+        await self._end()
         self._hearer = None
         if self._pump is not None:
             self._pump.cancel()

@@ -46,15 +46,29 @@ class RedisCluster:
             random=random or SystemRandom(),
             counters=self.counters,
         )
-        self._nodes = RedisNodes(self._link, me, prefix, limits=limits, clock=clock, counters=self.counters)
-        self._bus = RedisBus(self._link, self._nodes, head, limits=limits, counters=self.counters)
-        self._presence = RedisPresence(self._link, head, time=limits.bus_time, counters=self.counters)
         self._opened = False
-        self._nodes.died = self._bus.gap
-        self._presence.answerable = self._bus.gap
-        self._nodes.beaten = self._beaten
-        self._bus.opening = self._open
-        self._bus.closing = self._close
+        self._nodes = RedisNodes(
+            self._link,
+            me,
+            prefix,
+            limits=limits,
+            clock=clock,
+            counters=self.counters,
+            died=self._miss,
+            beaten=self._beaten,
+        )
+        self._bus = RedisBus(
+            self._link,
+            self._nodes,
+            head,
+            limits=limits,
+            counters=self.counters,
+            begin=self._open,
+            end=self._close,
+        )
+        self._presence = RedisPresence(
+            self._link, head, time=limits.bus_time, counters=self.counters, answerable=self._miss
+        )
         self.bus: Bus = self._bus
         self.presence: Presence = self._presence
         self.nodes: Nodes = self._nodes
@@ -81,8 +95,9 @@ class RedisCluster:
         beating = asyncio.create_task(self._nodes.beat_on(call))
         try:
             while interest.unsaid or presence.unsaid:
-                await interest.restore(call)
+                # Presence first: its others wait for no longer than a lease.
                 await presence.restore(call)
+                await interest.restore(call)
             if not beating.done():
                 self._link.join()
                 if self._opened or len(interest):
@@ -91,6 +106,9 @@ class RedisCluster:
         finally:
             beating.cancel()
             await asyncio.gather(beating, return_exceptions=True)
+
+    def _miss(self) -> None:
+        self._bus.gap()
 
     async def _beaten(self, call: Call, settled: bool, dead: Sequence[str]) -> None:
         if self._link.up:

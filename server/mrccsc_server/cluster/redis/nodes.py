@@ -59,7 +59,16 @@ class RedisNodes:
     """
 
     def __init__(
-        self, link: Link, me: NodeInfo, prefix: str, *, limits: Limits, clock: Clock, counters: Counter[str]
+        self,
+        link: Link,
+        me: NodeInfo,
+        prefix: str,
+        *,
+        limits: Limits,
+        clock: Clock,
+        counters: Counter[str],
+        died: Callable[[], None],
+        beaten: Callable[[Call, bool, list[str]], Awaitable[None]],
     ) -> None:
         self._link = link
         self._me = me
@@ -79,8 +88,8 @@ class RedisNodes:
         self._pause = _ms(max(limits.lease_time / 2, limits.lease_time - 2 * limits.beat_time))
         self.waiting = 0.0
         """Seconds from the registration until all nodes can have spoken."""
-        self.died: Callable[[], None] = lambda: None
-        self.beaten: Callable[[Call, bool, list[str]], Awaitable[None]] | None = None
+        self._died = died
+        self._beaten = beaten
 
     # -- the port --------------------------------------------------------------------------------------------------
 
@@ -188,8 +197,7 @@ class RedisNodes:
             raise WireError(DEAF)
         # An empty list comes as an empty object: Lua has one word for both.
         self._meet(_infos(answer.get("live") or (), self._counters))
-        if self.beaten is not None:
-            await self.beaten(call, answer.get("settled", False), list(answer.get("dead") or ()))
+        await self._beaten(call, answer.get("settled", False), list(answer.get("dead") or ()))
 
     def _meet(self, live: Iterable[NodeInfo]) -> None:
         now = {node.incarnation: node for node in live if node.incarnation != self._me.incarnation}
@@ -202,7 +210,7 @@ class RedisNodes:
         for node in died:
             log.warning("The node %s (%s) has gone without a word.", node.name, node.address)
         if died:
-            self.died()
+            self._died()
 
     def _head(self) -> tuple[bytes, bytes]:
         return self._prefix.encode(), self._me.incarnation.encode()

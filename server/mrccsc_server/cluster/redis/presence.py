@@ -67,7 +67,15 @@ _buried = TypeAdapter(_Buried)
 class RedisPresence:
     """:class:`mrccsc_server.ports.Presence`. ``answerable`` is called when what was unknown can be looked up again."""
 
-    def __init__(self, link: Link, head: tuple[bytes, bytes], *, time: float, counters: Counter[str]) -> None:
+    def __init__(
+        self,
+        link: Link,
+        head: tuple[bytes, bytes],
+        *,
+        time: float,
+        counters: Counter[str],
+        answerable: Callable[[], None],
+    ) -> None:
         self._link = link
         self._head = head
         self._counters = counters
@@ -78,7 +86,7 @@ class RedisPresence:
         self._unknown = False
         """Whether somebody was told that a user is unknown."""
         self._renewing: list[int] = []
-        self.answerable: Callable[[], None] = lambda: None
+        self._answerable = answerable
         self._lapsed: Callable[[Collection[int]], None] = lambda _: None
         self._batch: Batch[_Ask, _Result] = Batch(self._send, most=AT_ONCE, time=time, weigh=_weigh)
 
@@ -150,7 +158,7 @@ class RedisPresence:
             await self._clear_up(call)
         if settled and self._unknown:
             self._unknown = False
-            self.answerable()
+            self._answerable()
 
     async def _change(self, op: _Op, *, away: bool) -> bool:
         if not self._link.up:
