@@ -286,4 +286,4 @@ async def _cancel(task: asyncio.Task[None]) -> None:
     """End a task. Asked more than once: libraries are known to swallow a cancellation that comes with an answer."""
     while not task.done():
         task.cancel()
-        await asyncio.wait([task], timeout=1)
+        await asyncio.wait([task], timeout=0.5)
