@@ -230,9 +230,16 @@ class Live:
 
     def refresh(self, conv: int, views: Mapping[int, Conversation]) -> None:
         """Send the facts of a conversation anew to those who are still in it."""
-        for user in self.members(conv):
-            if (view := views.get(user)) is not None and self.is_inside(user, conv):
-                self.to_users((user,), encode({"type": "conversation", "conversation": view}))
+        for user, view in views.items():
+            self.send_facts(user, conv, encode({"type": "conversation", "conversation": view}))
+
+    def send_facts(self, user: int, conv: int, line: bytes, but: Session | None = None) -> None:
+        """Send changed facts of a conversation to those sessions of a user that were told of it, save one."""
+        live, conversation = self._users.get(user), self._conversations.get(conv)
+        if live is not None and conversation in live.conversations:
+            for session in live.sessions:
+                if session is not but:
+                    session.send_facts(conv, line)
 
     # -- newcomers without a view ----------------------------------------------------------------------------------
 

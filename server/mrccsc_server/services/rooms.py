@@ -138,7 +138,9 @@ class Rooms:
     async def mute(self, session: Session, conv: int, muted: bool) -> None:
         """Mute or unmute on all devices."""
         view = await self._store.conversations.mute(conv, session.user, muted)
-        self._tell(session.user, encode({"type": "conversation", "conversation": view}), session)
+        line = encode({"type": "conversation", "conversation": view})
+        self._live.send_facts(session.user, conv, line, session)
+        self._bus.publish([UserHint((session.user,), line)])
 
     # -- reading and typing ----------------------------------------------------------------------------------------
 

@@ -85,6 +85,13 @@ class Session:
             return
         self.sink.send(line)
 
+    def send_facts(self, conv: int, line: bytes) -> None:
+        """Send the changed facts of a conversation, unless the session is outside."""
+        if self.held is not None:
+            self._hold(conv, 0, "facts", line)
+        elif self.floors.get(conv) != OUTSIDE:
+            self.sink.send(line)
+
     def send_gone(self, conv: int, seq: int, line: bytes) -> bool:
         """Send that the user left by the entry at ``seq``; whether the session is inside all the same.
 
@@ -110,8 +117,9 @@ class Session:
     def first_held(self) -> Mapping[int, int]:
         """The lowest seq that is held, by conversation."""
         first: dict[int, int] = {}
-        for conv, seq, _, _ in self.held or ():
-            first[conv] = min(seq, first.get(conv, seq))
+        for conv, seq, what, _ in self.held or ():
+            if what != "facts":
+                first[conv] = min(seq, first.get(conv, seq))
         return first
 
     def release(self, ready: bytes, heads: Mapping[int, int]) -> None:
@@ -126,6 +134,8 @@ class Session:
                 self.send_view(conv, seq - 1, line)
             elif what == "gone":
                 self.send_gone(conv, seq, line)
+            elif what == "facts":
+                self.send_facts(conv, line)
             else:
                 self.sink.send(line)
 

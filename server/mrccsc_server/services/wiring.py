@@ -171,6 +171,6 @@ class Services:
         conv = from_json(line)["conversation"]["conv"]
         for user in users:
             if self.live.is_inside(user, conv):
-                self.live.to_users((user,), line)
+                self.live.send_facts(user, conv, line)
             elif user in self.live.users:
                 self.gaps.unseen(conv, user)

@@ -293,6 +293,10 @@ async def _play(steps: list[tuple[str, int, int]], random: Random) -> None:
                     devices[person % len(devices)].leave()
             elif kind == "turn":
                 await asyncio.sleep(0.002)
+            elif kind == "cut":
+                place.nodes[node].cut()
+            elif kind == "mend":
+                place.nodes[node].mend()
             elif kind == "release":
                 carrier.release(backwards=bool(node))
             else:
@@ -302,6 +306,8 @@ async def _play(steps: list[tuple[str, int, int]], random: Random) -> None:
         for node in place.nodes:
             await node.services.log.drain()
         modes[:] = ["well"]
+        for node in place.nodes:
+            node.mend()
         carrier.release()
         await look(place)
         members = (await place.store.conversations.memberships([person.user for person in people])).items()
