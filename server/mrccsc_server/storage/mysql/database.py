@@ -135,7 +135,10 @@ class MysqlDatabase:
                 await asyncio.sleep(PAUSE * 2**number * self._chance())
             try:
                 result = await attempt(careful)
-            except Careless:
+            except (Careless, Unstorable) as error:
+                if careful:
+                    _logger.warning("the database refused a change: %s", error)
+                    raise Refusal(ErrorCode.INVALID, "The server cannot store that.") from None
                 careful = True
             except Conflict as conflict:
                 _logger.info("a transaction is run again: %s", conflict)
@@ -150,9 +153,6 @@ class MysqlDatabase:
                 self._report(str(failed))
                 if not unknown:  # Else it is worth some patience to find out.
                     break
-            except Unstorable as error:
-                _logger.warning("the database refused a change: %s", error)
-                raise Refusal(ErrorCode.INVALID, "The server cannot store that.") from None
             else:
                 if self._failing:
                     self._failing = False

@@ -26,12 +26,12 @@ _MAIN_TABLE = re.compile(r" FROM (\w+ \w+)")
 
 
 def literal(value: Value) -> str:
-    """A value as SQL."""
+    """A value as SQL. May raise :class:`Unstorable`."""
     if value is None:
         return "NULL"
     if isinstance(value, str):
         if "\\" in value or "\0" in value:
-            return f"_utf8mb4 X'{value.encode().hex()}'"
+            return f"_utf8mb4 X'{encode(value).hex()}'"
         return "'" + value.replace("'", "''") + "'"
     if isinstance(value, bytes):
         return f"X'{value.hex()}'"
@@ -49,7 +49,7 @@ def fill(sql: str, values: Sequence[Value | Collection[int]]) -> str:
 
 
 def encode(sql: str) -> bytes:
-    """A statement as it travels. Raises :class:`Unstorable` for text that is not Unicode."""
+    """Text as it travels. Raises :class:`Unstorable` for what is not Unicode."""
     try:
         return sql.encode()
     except UnicodeEncodeError as error:

@@ -79,7 +79,7 @@ class MysqlReader:
 class MysqlTransaction(MysqlReader):
     """:class:`mrccsc_server.storage.database.Transaction` on a link.
 
-    Unless it is ``careful``, savepoints are left out, and values that the database refuses raise :class:`Careless`.
+    Unless it is ``careful``, savepoints are left out; values that are refused within one raise :class:`Careless`.
     """
 
     def __init__(self, link: Link, *, careful: bool) -> None:
@@ -151,7 +151,10 @@ class MysqlTransaction(MysqlReader):
     async def savepoint(self) -> AsyncIterator[None]:
         """See the protocol."""
         if not self._careful:
-            yield
+            try:
+                yield
+            except Unstorable as error:
+                raise Careless from error
             return
         await self._send("SAVEPOINT part")
         try:
@@ -159,16 +162,8 @@ class MysqlTransaction(MysqlReader):
             await self._send("RELEASE SAVEPOINT part")
         except Unstorable:
             self._pending.clear()
-            await super()._send("ROLLBACK TO SAVEPOINT part")
+            await self._send("ROLLBACK TO SAVEPOINT part")
             raise
-
-    async def _send(self, *statements: str) -> list[Result]:
-        try:
-            return await super()._send(*statements)
-        except Unstorable as error:
-            if self._careful:
-                raise
-            raise Careless from error
 
     def _lock(self, table: str, key: str, keys: Collection[int]) -> None:
         if keys:
@@ -176,9 +171,4 @@ class MysqlTransaction(MysqlReader):
             self._put_off(fill(sql, (sorted(keys),)))
 
     def _put_off(self, *statements: str) -> None:
-        try:
-            self._pending += map(encode, statements)
-        except Unstorable as error:
-            if self._careful:
-                raise
-            raise Careless from error
+        self._pending += map(encode, statements)
