@@ -36,9 +36,6 @@ def send(ledger: Ledger, op: Send, conversation: ConversationState, mine: Member
         data=data,
     )
     ledger.changes.mentions.extend((user, op.conv, row.seq) for user in mentions if user != op.by)
-    ledger.facts.messages[op.conv, row.seq] = MessageState(
-        op.conv, row.seq, op.by, row.at, row.seq, op.text, mentions=mentions
-    )
     return Stored(entry_to_wire(row))
 
 

@@ -1,7 +1,8 @@
 """What a user may ask of a conversation's log. Each becomes at most one entry.
 
 ``digest`` is a keyed hash of the content (see :mod:`mrccsc_server.services.digest`): with the cid it tells a retry from
-another request under the same cid.
+another request under the same cid. Nobody changes an operation once it is made; it is not frozen, because that would
+double its cost.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from mrccsc_shared.entry import Role, Visibility
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Operation:
     """By ``by`` upon ``conv``, identified for ever by ``cid`` among what ``by`` asked of ``conv``."""
 
@@ -21,7 +22,7 @@ class Operation:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Send(Operation):
     """A new message. ``names`` are the user names it may mention; ``after`` a cid that must be stored before it."""
 
@@ -31,7 +32,7 @@ class Send(Operation):
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Edit(Operation):
     """A new text for the message at ``target``."""
 
@@ -40,14 +41,14 @@ class Edit(Operation):
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Delete(Operation):
     """The end of the message at ``target``."""
 
     target: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class React(Operation):
     """One emoji of ``by`` on the message at ``target``, set or taken back."""
 
@@ -56,24 +57,24 @@ class React(Operation):
     on: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Join(Operation):
     """``by`` becomes a member."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Leave(Operation):
     """``by`` leaves."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Invite(Operation):
     """``user`` becomes a member at once."""
 
     user: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Remove(Operation):
     """``user`` is taken out; with ``ban`` also kept out."""
 
@@ -81,14 +82,14 @@ class Remove(Operation):
     ban: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Unban(Operation):
     """``user`` may join again. Writes no entry."""
 
     user: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class SetRole(Operation):
     """``user`` gets ``role``; an owner's role is handed over and leaves an admin behind."""
 
@@ -96,7 +97,7 @@ class SetRole(Operation):
     role: Role
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Change(Operation):
     """New title, topic or visibility; ``None`` leaves each as it is."""
 

@@ -95,7 +95,11 @@ class ReactionState:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
+# The records below that are made for every message are not frozen: freezing would more than double what each costs.
+# Nobody changes one once it is made.
+
+
+@dataclass(slots=True)
 class Known:
     """An entry that is stored under a cid."""
 
@@ -189,7 +193,7 @@ class Changes:
     """(user, conv, seq): one row a mention, for counting."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stored:
     """The operation became this entry.
 
@@ -202,7 +206,7 @@ class Stored:
     gone: GoneReason | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Duplicate:
     """The operation was stored before, or changes nothing since the entry at ``seq`` made it so."""
 
