@@ -13,6 +13,7 @@ from mrccsc_tui.config import Profile
 from mrccsc_tui.state.changes import (
     Change,
     ConversationAdded,
+    ConversationChanged,
     ConversationGone,
     EntriesAppended,
     PendingChanged,
@@ -44,6 +45,7 @@ class Device:
         self._dial: Dialler = network.dialler(self.name, self.chance)
         self._patience = patience
         self._count = 0
+        self._marks: dict[int, int] = {}
         self.user = 0
         self.client: ChatClient | None = None
 
@@ -163,6 +165,11 @@ class Device:
                     if conv in store.conversations:
                         cursor = _next_append(changes[at:], conv) or store.conversations[conv].cursor
                         note(what, client=self.name, conv=conv, cursor=cursor)
+                case ConversationChanged(conv=conv) if conv in store.conversations:
+                    read = store.conversations[conv].read
+                    if self._marks.get(conv) != read:
+                        self._marks[conv] = read
+                        note("mark", client=self.name, conv=conv, read=read)
                 case ConversationGone(conv=conv):
                     note("gone", client=self.name, conv=conv)
                 case Settled(conv=conv, cid=cid, seq=seq):

@@ -6,7 +6,7 @@ Unix socket on which it takes commands, one JSON object a line, each answered by
 ``{"do": "crash", "at": POINT}``   die by SIGKILL at the next POINT; what was on its way goes to ``<socket>.crash``
 ``{"do": "quota", "bytes": N}``    let no file grow by more than so many bytes from now; ``null``: let them again
 ``{"do": "clock", "seconds": S}``  let this node's clock go wrong by so much
-``{"do": "hints", "how": HOW}``    let hints be ``dropped``, ``doubled`` or ``reordered``; ``null``: let them be
+``{"do": "hints", "how": HOW}``    let hints of entries be ``dropped``, ``doubled`` or ``reordered``; ``null``: let them be
 ``{"do": "state"}``                say how it is: memory, and what the wrappers have done
 
 The points: ``before-commit`` (a batch is about to be written), ``during-commit`` (somewhere in the writing),
@@ -118,19 +118,21 @@ class Hand:
 
     def spoil(self, hints: Sequence[Hint]) -> list[Hint]:
         """What becomes of hints on their way."""
-        if self._hints is None:
-            released, self._held = self._held, []
-            return [*hints, *released]
-        self.done[self._hints] += len(hints)
+        entries = [hint for hint in hints if isinstance(hint, EntryHint)]
+        others = [hint for hint in hints if not isinstance(hint, EntryHint)]
+        if self._hints is not None:
+            self.done[self._hints] += len(entries)
         match self._hints:
             case "dropped":
-                return []
+                return others
             case "doubled":
                 return [hint for hint in hints for _ in range(2)]
-            case _:
+            case "reordered":
                 # Each batch changes places with the one that was held back, and is turned round itself.
-                released, self._held = self._held, list(reversed(hints))
-                return released
+                released, self._held = self._held, list(reversed(entries))
+                return [*released, *others]
+        released, self._held = self._held, []
+        return [*hints, *released]
 
 
 class HandedLog:

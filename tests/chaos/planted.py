@@ -265,10 +265,10 @@ def lose_hints_without_a_sweep(ground: Ground) -> None:
 
 
 def lose_hints(ground: Ground) -> None:
-    """The fault alone: four of five hints are lost."""
+    """The fault alone: four of five hints of entries are lost."""
 
     def carry(deliver: Any, hint: Any) -> None:
-        if ground.chance.random() > 0.8:
+        if not isinstance(hint, EntryHint) or ground.chance.random() > 0.8:
             carry_soon(deliver, hint)
 
     ground.hub.carry = carry

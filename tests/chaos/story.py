@@ -145,6 +145,7 @@ class Story:
         number = self.says_frame(person, {"type": "read.mark", "conv": CONV, "seq": seq})
         self.reads[person.user] = max(seq, self.reads.get(person.user, 0))
         self.hears(person, type="ok", re=number)
+        self.note("mark", client=person.client, conv=CONV, read=self.reads[person.user])
 
     def strikes(self, fault: str) -> None:
         """A fault comes, bites and goes."""

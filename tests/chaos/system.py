@@ -6,7 +6,10 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import sys
+import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -34,14 +37,22 @@ class System(Protocol):
         ...
 
     async def stop(self) -> None:
-        """End everything in good order."""
+        """End everything in good order but what the store is asked from."""
+        ...
+
+    async def close(self) -> None:
+        """End that as well."""
+        ...
+
+    async def stored(self, cids: list[str]) -> int:
+        """How many of these cids are in the store."""
         ...
 
 
 class Node:
     """One server process with a hand on it. It keeps its port over restarts."""
 
-    def __init__(self, name: str, folder: Path, options: list[str]) -> None:
+    def __init__(self, name: str, folder: Path, options: list[str], environ: Mapping[str, str] | None = None) -> None:
         self.name = name
         self.folder = folder
         self.port = free_port()
@@ -49,12 +60,19 @@ class Node:
         command = [sys.executable, "-m", "tests.chaos.node", "--port", str(self.port), "--node", name, *options]
         roots = [ROOT, *(ROOT / part for part in ("shared", "server", "tui_client"))]
         path = os.pathsep.join(map(str, roots))
-        self.program = Program(name, command, folder, {SOCKET: str(self.socket), "PYTHONPATH": path})
+        inherited = {key: "" for key in os.environ if key.startswith("MRCCSC_") and key != "MRCCSC_CI_RUN"}
+        own = {SOCKET: str(self.socket), "PYTHONPATH": path, **(environ or {})}
+        self.program = Program(name, command, folder, inherited | own)
+
+    def begin(self) -> None:
+        """Start it, or start it again, without waiting for it."""
+        for left in (self.socket, self.socket.with_suffix(".crash")):
+            left.unlink(missing_ok=True)
+        self.program.start(lambda: True)
 
     async def start(self) -> None:
         """Start it, or start it again."""
-        self.socket.with_suffix(".crash").unlink(missing_ok=True)
-        self.program.start(lambda: True)
+        self.begin()
         await self.ready()
 
     async def ready(self, seconds: float = 30) -> None:
@@ -143,3 +161,21 @@ class Embedded:
             await node.stop()
         for link in self.doors:
             await link.close()
+
+    async def close(self) -> None:
+        """See the protocol."""
+
+    async def stored(self, cids: list[str]) -> int:
+        """How many of these cids are in the store."""
+        return await asyncio.to_thread(_count, self.data / "mrccsc.db", cids)
+
+
+def _count(path: Path, cids: list[str]) -> int:
+    connection = sqlite3.connect(path)
+    try:
+        marks = ",".join("?" * len(cids))
+        packed = [uuid.UUID(cid).bytes for cid in cids]
+        (count,) = connection.execute(f"SELECT COUNT(*) FROM entry WHERE cid IN ({marks})", packed).fetchone()
+        return int(count)
+    finally:
+        connection.close()

@@ -273,11 +273,9 @@ def lose_a_mark(history: History) -> None:
     stored(history)["members"]["2"]["read"] = 0
 
 
-def tell_a_falling_mark(history: History) -> None:
-    ready = pick(history, "heard", "session.ready", client="bob")[-1]
-    for seq in (5, 4):
-        frame = {"type": "read.marked", "conv": CONV, "user": 2, "seq": seq}
-        history.insert(history.index(ready) + 6 - seq, {**ready, "frame": frame})
+def show_a_falling_mark(history: History) -> None:
+    mark = pick(history, "mark", client="bob")[0]
+    history.insert(history.index(mark) + 1, {**mark, "read": mark["read"] - 1})
     renumber(history)
 
 
@@ -395,7 +393,7 @@ DOCTORS: list[tuple[str, Callable[[History], None]]] = [
     ("I12", lower_a_mark),
     ("I12", mark_above_the_head),
     ("I12", lose_a_mark),
-    ("I12", tell_a_falling_mark),
+    ("I12", show_a_falling_mark),
     ("I13", resume_into_another_state),
     ("I13", lack_a_conversation),
     ("I13", lack_a_row),

@@ -4,4 +4,6 @@
 ``process``  nodes killed at chosen points, stopped, restarted, out of disk, with a wrong clock
 ``network``  links between clients and nodes cut, held, slowed; everybody comes back at once; somebody never reads
 ``hints``    hints dropped, doubled, reordered
+``services`` the database, the bus, the balancer, and the links to them
+``kinds``    all kinds by system
 """

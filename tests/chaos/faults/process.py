@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sqlite3
-import uuid
 from typing import ClassVar
 
 from tests.chaos.faults.base import Evidence, Fault
@@ -44,29 +42,12 @@ class KillAt(Kill):
         if not await self.node.gone() or (words := self.node.last_words) is None:
             return None
         cids = [cid for cid in words["cids"] if cid]
-        there = await self._stored(cids)
+        there = await self.system.stored(cids)
         right = there in (0, len(cids)) if self.stored is None else there == len(cids) * self.stored
         # A refused or repeated entry of the batch is in the store only by an earlier one.
         if not right and self.stored is False:
             return None
         return {"at": words["at"], "batch": len(cids), "stored": there, "exit": self.node.program.exit_code}
-
-    async def _stored(self, cids: list[str]) -> int:
-        path = self.system.url.removeprefix("sqlite://")
-        if path == self.system.url:
-            return -1
-        return await asyncio.to_thread(_count, path, cids)
-
-
-def _count(path: str, cids: list[str]) -> int:
-    connection = sqlite3.connect(path)
-    try:
-        marks = ",".join("?" * len(cids))
-        packed = [uuid.UUID(cid).bytes for cid in cids]
-        (count,) = connection.execute(f"SELECT COUNT(*) FROM entry WHERE cid IN ({marks})", packed).fetchone()
-        return int(count)
-    finally:
-        connection.close()
 
 
 class KillBeforeCommit(KillAt):
@@ -131,7 +112,7 @@ class Restart(Fault):
     name = "rolling restart"
 
     async def begin(self) -> None:
-        self.codes = []
+        self.codes: list[int | None] = []
         for node in self.system.nodes:
             self.codes.append(await node.stop())
             await node.start()
