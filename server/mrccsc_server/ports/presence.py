@@ -51,7 +51,7 @@ class Presence(Protocol):
         """Say who hears of users who are seen differently now though no node said so; before any use.
 
         Those whose node died, once they are nowhere else; those whose node was believed dead and has come back; those
-        who departed while not all nodes could have spoken, once they turn out to be nowhere. Told on one node or a
-        few, so that their friends are told. When what was unknown can be asked again, :meth:`Hearer.gap` says so.
+        who departed while not all nodes could have spoken, once all have. Told on one node or a few, so that their
+        friends are told. When what was unknown can be asked again, :meth:`Hearer.gap` says so.
         """
         ...

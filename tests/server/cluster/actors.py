@@ -15,7 +15,7 @@ from mrccsc_shared.entry import Entry
 from mrccsc_shared.limits import Limits
 from tests.waiting import wait_until
 
-LIMITS = Limits(beat_time=0.2, lease_time=2.0, bus_time=1.0, presence_grace=0.5)
+LIMITS = Limits(beat_time=0.25, lease_time=4.0, bus_time=1.5, presence_grace=0.5)
 """Quick, so that the tests are; with room for a machine that is busy."""
 
 

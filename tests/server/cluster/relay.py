@@ -44,7 +44,8 @@ class Relay:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        with contextlib.closing(writer):
+        # Ended with the relay; asyncio's streams would report a cancelled task as a failure.
+        with contextlib.suppress(asyncio.CancelledError), contextlib.closing(writer):
             away_reader, away_writer = await asyncio.open_connection("127.0.0.1", self._target)
             with contextlib.closing(away_writer):
                 both = [

@@ -96,7 +96,7 @@ class RedisCluster:
         try:
             while interest.unsaid or presence.unsaid:
                 # Presence first: its others wait for no longer than a lease.
-                await presence.restore(call)
+                await presence.restore(call, lost=self._nodes.lost)
                 await interest.restore(call)
             if not beating.done():
                 self._link.join()

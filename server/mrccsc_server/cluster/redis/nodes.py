@@ -86,6 +86,8 @@ class RedisNodes:
         self._obey: Callable[[Command], None] | None = None
         # A silence of all nodes shorter than this lets no lease lapse.
         self._pause = _ms(max(limits.lease_time / 2, limits.lease_time - 2 * limits.beat_time))
+        self.lost = False
+        """Whether the store had lost everything when this node came back to it."""
         self.waiting = 0.0
         """Seconds from the registration until all nodes can have spoken."""
         self._died = died
@@ -176,6 +178,7 @@ class RedisNodes:
             self._next_beat(),
         )
         answer: _Registered = _read(_registered, reply)
+        self.lost = self._store not in {"", answer["store"]}
         self._store = answer["store"]
         self._others.clear()
         self.waiting = answer["waiting"] / 1000

@@ -24,16 +24,16 @@ AT_ONCE = 500
 """Operations, or users of a dead node, of one call."""
 
 DOUBTFUL = 50_000
-"""Users who went while not all nodes could have spoken, and of whom is told once they turn out to be nowhere."""
+"""Users whose friends are told to look again once all nodes can have spoken."""
 
 _Sight = tuple[Status, str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class _Op:
-    """One operation of the script: a(rrive), d(epart) or c(hoose)."""
+    """One operation of the script: a(rrive), r(eturn), d(epart) or c(hoose)."""
 
-    act: Literal["a", "d", "c"]
+    act: Literal["a", "r", "d", "c"]
     user: int
     chosen: Chosen | None = None
 
@@ -135,13 +135,16 @@ class RedisPresence:
         """A new wire: Redis may know nothing of who is here."""
         self._unsaid.update(dict.fromkeys(self._here))
 
-    async def restore(self, call: Call) -> None:
-        """Say all that is unsaid, also what comes meanwhile. Raises :class:`WireError`."""
+    async def restore(self, call: Call, *, lost: bool = False) -> None:
+        """Say all that is unsaid, also what comes meanwhile. Raises :class:`WireError`.
+
+        In a store that was ``lost`` everybody is new, which is nothing to tell their friends.
+        """
         while self._unsaid:
             users = list(islice(self._unsaid, AT_ONCE))
             for user in users:
                 del self._unsaid[user]
-            await self._announce(call, users)
+            await self._announce(call, users, lost=lost)
 
     async def look(self, call: Call, *, settled: bool, dead: Sequence[str], fraction: float) -> None:
         """With each beat: renew what was said, bury the dead, and clear up doubts. Raises :class:`WireError`."""
@@ -155,7 +158,10 @@ class RedisPresence:
         for node in dead:
             await self._bury(call, node)
         if settled and self._doubtful:
-            await self._clear_up(call)
+            doubtful = list(islice(self._doubtful, AT_ONCE))
+            for user in doubtful:
+                del self._doubtful[user]
+            self._lapsed(doubtful)
         if settled and self._unknown:
             self._unknown = False
             self._answerable()
@@ -177,17 +183,18 @@ class RedisPresence:
             self._doubt(op.user for op in ops if isinstance(op, _Op) and op.act == "d")
         return answer["results"]
 
-    async def _announce(self, call: Call, users: Sequence[int]) -> None:
+    async def _announce(self, call: Call, users: Sequence[int], *, lost: bool = False) -> None:
         """Say who is here of some users, and who is not."""
-        ops = [_Op("a", user, self._here[user]) if user in self._here else _Op("d", user) for user in users]
+        ops = [_Op("r", user, self._here[user]) if user in self._here else _Op("d", user) for user in users]
         if not ops:
             return
         answer = await self._run(call, ops)
-        self._doubt(op.user for op in ops if op.act == "d")
-        changed = [op.user for op, result in zip(ops, answer["results"], strict=True) if result and op.act == "a"]
-        if changed and answer["settled"]:
-            # Others took this node for dead.
-            self._lapsed(changed)
+        # Those who went: nobody could be told of it. Those who are here: others took this node for dead and said so.
+        self._doubt(
+            op.user
+            for op, changed in zip(ops, answer["results"], strict=True)
+            if (changed and not lost) or op.act == "d"
+        )
 
     async def _bury(self, call: Call, node: str) -> None:
         more = True
@@ -201,17 +208,6 @@ class RedisPresence:
             if lapsed := buried.get("lapsed"):
                 self._lapsed(lapsed)
             more = buried.get("more", False)
-
-    async def _clear_up(self, call: Call) -> None:
-        op = _Of(tuple(islice(self._doubtful, AT_ONCE)))
-        (result,) = (await self._run(call, [op]))["results"]
-        nowhere: list[int] = []
-        for user, sight in _sights(op, result):
-            self._doubtful.pop(user, None)
-            if sight[0] == "offline":
-                nowhere.append(user)
-        if nowhere:
-            self._lapsed(nowhere)
 
     async def _run(self, call: Call, ops: Sequence[_Ask]) -> _Answer:
         args: list[bytes] = []
@@ -234,7 +230,7 @@ class RedisPresence:
 
     def _doubt(self, users: Iterable[int]) -> None:
         for user in users:
-            if user not in self._here and len(self._doubtful) < DOUBTFUL:
+            if len(self._doubtful) < DOUBTFUL:
                 self._doubtful[user] = None
 
 

@@ -1,4 +1,5 @@
--- Who is here. ARGV: operations one after the other: a(rrive) user status text, d(epart) user, c(hoose) user status text,
+-- Who is here. ARGV: operations one after the other: a(rrive) user status text, r(eturn) user status text, which tells of
+-- a change only when this node was taken for dead meanwhile, d(epart) user, c(hoose) user status text,
 -- o(f) count users…. A result for each: whether the user is seen differently; for o a list with what is seen of each user,
 -- or false while that is unknown.
 local users = prefix .. 'users:' .. me
@@ -6,10 +7,6 @@ local settled = redis.call('HGET', prefix .. 'store', 'settled')
 settled = settled ~= false and tonumber(settled) <= now
 local results = {}
 local i = 3
-
-local function choose(key, status, text)
-  redis.call('HSET', key, 's', status, 't', text)
-end
 
 while i <= #ARGV do
   local op, user = ARGV[i], ARGV[i + 1]
@@ -30,15 +27,19 @@ while i <= #ARGV do
     redis.call('SREM', users, user)
   else
     local status, text = ARGV[i], ARGV[i + 1]
+    local known = true
     i = i + 2
     result = change(user, now, function(key)
-      choose(key, status, text)
-      if op == 'a' then
-        redis.call('HSET', key, '@' .. me, '1')
+      redis.call('HSET', key, 's', status, 't', text)
+      if op ~= 'c' then
+        known = redis.call('HSET', key, '@' .. me, '1') == 0
       end
     end)
-    if op == 'a' then
+    if op ~= 'c' then
       redis.call('SADD', users, user)
+    end
+    if op == 'r' then
+      result = result and not known
     end
   end
   results[#results + 1] = result
