@@ -12,12 +12,13 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.client.party import Party
 from tests.cluster.site import Site
-from tests.wire.client import Client
+from tests.wire.client import Client, Frame, matches
 from tests.wire.conftest import Stage as WireStage
 from tools.cluster.cluster import Cluster
 from tools.cluster.process import ProgramError
@@ -108,6 +109,26 @@ class FarClient(Client):
             await super().settle()
             seen = max(seen, len(self.lines))
             await asyncio.sleep(self.QUIET)
+
+    async def sees(self, kind: str, /, **expected: Any) -> Frame:
+        """As ever, but for the own joining: who is on another node is told of the conversation as it is after it."""
+        if (kind, expected.get("kind"), expected.get("user")) != ("entry", "join", self.id):
+            return await super().sees(kind, **expected)
+
+        def told() -> Frame | None:
+            for line in self.lines:
+                view = line.get("conversation", {})
+                if matches(line, {"type": kind, **expected}) or (
+                    view.get("conv") == expected["conv"] and matches(view.get("last", {}), {"kind": "join"})
+                ):
+                    return line
+            return None
+
+        await self._until(lambda: told() is not None, "the own joining")
+        self.inbox = [line for line in self.inbox if not matches(line, {"type": kind, **expected})]
+        found = told()
+        assert found is not None
+        return found
 
 
 class FarStage(WireStage):
