@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Collection, Coroutine, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import cast
@@ -29,8 +31,11 @@ Spawn = Callable[[Coroutine[object, object, None]], object]
 BATCH = 500
 """Users that are asked about at once."""
 
-PAUSE = 0.1
-"""Seconds between two batches of what is told anew after a gap."""
+PAUSE = 0.05
+"""Seconds between two batches of what has time."""
+
+SWEEP = 20.0
+"""Seconds between two looks at all friends of those here."""
 
 RETRY = 1.0
 """Seconds before friends are looked for again after the database did not answer."""
@@ -77,7 +82,9 @@ class PresenceService:
         self._asked: dict[int, set[int]] = {}
         """Who is to be told how a user is seen."""
         self._asking = False
-        self._renewing = False
+        self._told: dict[int, tuple[str, str]] = {}
+        """What all who are here and may know were told of a user."""
+        self._gap = asyncio.Event()
         presence.listen(self.tell)
 
     # -- the users of this node ------------------------------------------------------------------------------------
@@ -115,8 +122,19 @@ class PresenceService:
             self._note(user)
 
     async def of(self, users: Collection[int]) -> dict[int, Seen]:
-        """How users are seen now. Who is missing is unknown."""
-        return await self._presence.of(users) if users else {}
+        """How users are seen now, for somebody who is told of it at once. Who is missing is unknown."""
+        if not users:
+            return {}
+        seen = await self._presence.of(users)
+        for user in users:
+            if user not in seen:
+                self._told.pop(user, None)
+            elif user not in self._told and user not in self._asked:
+                self._told[user] = _look(seen[user])
+            elif self._told.get(user) != _look(seen[user]):
+                # A hint is on its way, or lost.
+                self.tell((user,))
+        return seen
 
     def _depart(self, user: int, here: _Here) -> None:
         if here.grace is not None:
@@ -189,36 +207,63 @@ class PresenceService:
             while users := list(islice(self._asked, BATCH)):
                 readers = {user: self._asked.pop(user) for user in users}
                 for user, seen in (await self._presence.of(users)).items():
-                    self._live.to_users(readers[user], encode(presence_event(seen)))
+                    if self._told.get(user) != _look(seen):
+                        self._told[user] = _look(seen)
+                        self._live.to_users(readers[user], encode(presence_event(seen)))
         finally:
             self._asking = False
 
-    # -- after a gap -----------------------------------------------------------------------------------------------
+    # -- what no hint brought --------------------------------------------------------------------------------------
 
     def renew(self) -> None:
-        """Hints may have been lost: tell of those here whom nobody heard of, and look up all friends of those here."""
+        """Hints were lost, or nothing was known: tell of those here whom nobody heard of, and look at all friends."""
         self.tell(self._unheard)
         self._unheard.clear()
-        if not self._renewing:
-            self._renewing = True
-            self._spawn(self._renew())
+        self._gap.set()
 
-    async def _renew(self) -> None:
-        try:
-            users = dict.fromkeys(self._live.users)
-            while readers := _take(users):
-                try:
-                    friends = await self._contacts.friends_of(readers)
-                except Refusal:
-                    users.update(dict.fromkeys(readers))
-                    await asyncio.sleep(RETRY)
-                    continue
-                for reader, of in friends.items():
-                    for friend in of:
-                        self._ask(friend, (reader,))
-                await asyncio.sleep(PAUSE)
-        finally:
-            self._renewing = False
+    async def run(self) -> None:
+        """Look at the friends of those here, after a gap and now and then, until cancelled."""
+        while True:
+            lost = False
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SWEEP):
+                    lost = await self._gap.wait()
+            self._gap.clear()
+            try:
+                await self.compare(lost=lost)
+            except Refusal:
+                if lost:
+                    self._gap.set()
+                await asyncio.sleep(RETRY)
+
+    async def compare(self, *, lost: bool = False) -> None:
+        """See that those here are told how their friends are seen now, after a gap in any case. Raises
+        :class:`Refusal`.
+        """
+        readers: defaultdict[int, set[int]] = defaultdict(set)
+        users = dict.fromkeys(self._live.users)
+        while part := _take(users):
+            for user, friends in (await self._contacts.friends_of(part)).items():
+                for friend in friends:
+                    readers[friend].add(user)
+            await asyncio.sleep(PAUSE)
+        for user in [user for user in self._told if user not in readers]:
+            del self._told[user]
+        left = dict.fromkeys(readers)
+        while part := _take(left):
+            if lost:
+                for user in part:
+                    self._told.pop(user, None)
+                    self._ask(user, readers[user])
+            else:
+                for user, seen in (await self._presence.of(part)).items():
+                    if self._told.get(user) != _look(seen):
+                        self._ask(user, readers[user])
+            await asyncio.sleep(PAUSE)
+
+
+def _look(seen: Seen) -> tuple[str, str]:
+    return seen["status"], seen.get("text", "")
 
 
 def _take(users: dict[int, None]) -> list[int]:

@@ -99,6 +99,7 @@ class Services:
             self.sign_in.sweep(),
             self.sweep.run(),
             self.renewal.run(),
+            self.presence.run(),
         ):
             self._attend(work)
 

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from random import Random
 from secrets import token_bytes
 from typing import Any
 from uuid import uuid4
@@ -91,6 +92,21 @@ class Device:
 
     def presence(self, user: int) -> list[str]:
         return [line["status"] for line in self.of("presence") if line["user"] == user]
+
+    def sees(self, user: int) -> str | None:
+        """How a friend is shown now."""
+        status = None
+        for line in self.lines:
+            if line["type"] == "session.ready":
+                line = {"contacts": line["friends"]}
+            elif line["type"] == "contact":
+                line = {"contacts": [line["contact"]]}
+            for contact in line.get("contacts", ()):
+                if contact["user"]["user"] == user:
+                    status = contact.get("presence", {}).get("status")
+            if line.get("type") == "presence" and line["user"] == user:
+                status = line["status"]
+        return status
 
     @property
     def ready(self) -> dict[str, Any]:
@@ -240,6 +256,26 @@ async def town(
             node.services.start()
             stack.push_async_callback(node.services.stop, 5.0)
         yield Town(store, hub, nodes)
+
+
+def slow(store: Store, random: Random) -> None:
+    """Let what is asked of a store take its time, before it is done and after, so that things happen meanwhile."""
+
+    def delay(where: Any, name: str) -> None:
+        real = getattr(where, name)
+
+        async def call(*arguments: Any, **named: Any) -> Any:
+            await asyncio.sleep(random.choice((0, 0, 0.002, 0.01)))
+            result = await real(*arguments, **named)
+            await asyncio.sleep(random.choice((0, 0, 0.002, 0.01)))
+            return result
+
+        setattr(where, name, call)
+
+    for name in ("append", "range", "heads", "snapshot"):
+        delay(store.log, name)
+    for name in ("ids", "memberships", "views", "page"):
+        delay(store.conversations, name)
 
 
 class BadCarrier:

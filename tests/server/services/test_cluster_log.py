@@ -11,7 +11,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from mrccsc_shared.errors import ErrorCode, Refusal
-from tests.server.services.nodes import BadCarrier, Device, Town, town
+from tests.server.services.nodes import BadCarrier, Device, Town, slow, town
 from tests.waiting import wait_until
 
 
@@ -254,6 +254,7 @@ async def _play(steps: list[tuple[str, int, int]], random: Random) -> None:
     async with town(2, carry=carrier) as place:
         people = await place.friends("ann", "bob", "cid")
         conv = await place.group(*people)
+        slow(place.store, random)
         devices: list[Device] = []
         work: list[asyncio.Task[object]] = []
 
@@ -319,5 +320,16 @@ async def _play(steps: list[tuple[str, int, int]], random: Random) -> None:
                     await wait_until(lambda device=device: device.cursor(conv) == head, f"{device.lines} at {head}", 3)
                 else:
                     await wait_until(lambda device=device: not device.is_in(conv), f"{device.lines} outside", 3)
+        online = {device.user for device in devices if device.closed is None}
+        for node in place.nodes:
+            await node.services.presence.compare()
+        for reader in [device for device in devices if device.closed is None and device.user == people[0].user]:
+            for friend in people[1:]:
+                status = "online" if friend.user in online else "offline"
+                await wait_until(
+                    lambda reader=reader, user=friend.user, status=status: reader.sees(user) == status,
+                    f"{reader.lines}: {friend.user} {status}",
+                    3,
+                )
         for device in devices:
             check(device, conv)

@@ -17,21 +17,8 @@ from tests.server.services.nodes import BadCarrier, Device, town
 from tests.waiting import wait_until
 
 
-def seen(device: Device, user: int) -> str | None:
-    """How a friend is shown now."""
-    status = None
-    for line in device.lines:
-        if line["type"] == "session.ready":
-            for contact in line["friends"]:
-                if contact["user"]["user"] == user:
-                    status = contact.get("presence", {}).get("status")
-        elif line["type"] == "presence" and line["user"] == user:
-            status = line["status"]
-    return status
-
-
 async def shown(device: Device, user: int, status: str) -> None:
-    await wait_until(lambda: seen(device, user) == status, f"{status} at the friend's")
+    await wait_until(lambda: device.sees(user) == status, f"{status} at the friend's")
 
 
 async def test_coming_choosing_and_going_is_seen_on_the_other_node() -> None:
@@ -39,10 +26,10 @@ async def test_coming_choosing_and_going_is_seen_on_the_other_node() -> None:
         ann, bob = await place.friends("ann", "bob")
         here, there = place.nodes
         a = await here.device(ann)
-        assert seen(a, bob.user) == "offline"
+        assert a.sees(bob.user) == "offline"
         b = await there.device(bob)
         await shown(a, bob.user, "online")
-        assert seen(b, ann.user) == "online"
+        assert b.sees(ann.user) == "online"
         await there.services.people.set_status(b.session, "away", "lunch")
         await shown(a, bob.user, "away")
         assert a.of("presence")[-1]["text"] == "lunch"
@@ -88,8 +75,8 @@ async def test_without_the_bus_presence_is_unknown_and_returns_with_it() -> None
         for node in place.nodes:
             node.cut()
         a, b = await place.nodes[0].device(ann), await place.nodes[1].device(bob)
-        assert seen(a, bob.user) is None
-        assert seen(b, ann.user) is None
+        assert a.sees(bob.user) is None
+        assert b.sees(ann.user) is None
         for node in place.nodes:
             node.mend()
         await shown(a, bob.user, "online")
@@ -104,7 +91,7 @@ async def test_who_leaves_while_their_node_is_cut_off_is_offline_afterwards() ->
         place.nodes[1].cut()
         b.leave(logged_out=True)
         await wait_until(lambda: not place.nodes[1].services.live.users, "the leaving")
-        assert seen(a, bob.user) == "online"
+        assert a.sees(bob.user) == "online"
         place.nodes[1].mend()
         await shown(a, bob.user, "offline")
 
@@ -250,3 +237,21 @@ async def test_a_choice_holds_on_the_node_where_the_user_comes_later() -> None:
         users: Collection[int] = [bob.user]
         await wait_until(lambda: bob.user not in place.nodes[1].services.live.users, "the leaving")
         assert (await place.nodes[0].services.presence.of(users))[bob.user]["status"] == "away"
+
+
+async def test_a_lost_hint_of_presence_is_made_good() -> None:
+    modes = ["well"]
+    async with town(2, carry=BadCarrier(lambda: modes[0])) as place:
+        ann, bob = await place.friends("ann", "bob")
+        a = await place.nodes[0].device(ann)
+        modes[0] = "lose"
+        b = await place.nodes[1].device(bob)
+        await wait_until(lambda: bob.user in place.hub.chosen, "the arrival")
+        assert a.sees(bob.user) == "offline"
+        await place.nodes[0].services.presence.compare()
+        await shown(a, bob.user, "online")
+        b.leave(logged_out=True)
+        await wait_until(lambda: bob.user not in place.hub.chosen, "the leaving")
+        # A friend's other device that signs in reads it, so that all learn of it.
+        await place.nodes[0].device(ann)
+        await shown(a, bob.user, "offline")
