@@ -16,7 +16,7 @@ _REACTIONS = "SELECT r.conv, r.target, r.user, r.emoji, r.is_on, r.seq, r.at FRO
 _FRIENDS = "SELECT k.user, k.other FROM contact k WHERE {} AND k.relation = 'friend'"
 _GROUPS = (
     "SELECT m.user, COUNT(*) FROM member m JOIN conversation c ON c.conv = m.conv"
-    " WHERE m.user IN ?? AND m.state = 'member' AND c.kind = 'group' GROUP BY m.user"
+    " WHERE {} AND m.state = 'member' AND c.kind = 'group' GROUP BY m.user"
 )
 _NAMES = "SELECT a.username, a.user FROM account a WHERE {}"
 
@@ -41,8 +41,8 @@ async def load_facts(transaction: Transaction, need: Needs) -> tuple[Facts, Bodi
         Query(_MESSAGE, by=("e.conv", "e.seq"), keys=list(need.messages)),
         Query(_REACTIONS, by=("r.conv", "r.target"), keys=list(need.reactions)),
         Query(_FRIENDS, by=("k.user", "k.other"), keys=list(need.friends)),
-        Query(_GROUPS, (need.groups,)),
-        Query("SELECT user FROM account WHERE user IN ??", (need.users,)),
+        _query_of_groups(need.groups),
+        Query("SELECT a.user FROM account a WHERE {}", by=("a.user",), keys=[(user,) for user in need.users]),
         Query(_NAMES, by=("a.username",), keys=[(name,) for name in {name for _, name in need.names}]),
     )  # fmt: skip
     facts = Facts(now)
@@ -70,4 +70,9 @@ def query_of_cids(cids: Collection[tuple[int, int, str]]) -> Query:
 
 async def count_groups(reader: Reader, users: Collection[int]) -> dict[int, int]:
     """Of how many groups users are members; who is in none is not in it."""
-    return dict(await reader.rows(_GROUPS, users))
+    (counts,) = await reader.gather(_query_of_groups(users))
+    return dict(counts)
+
+
+def _query_of_groups(users: Collection[int]) -> Query:
+    return Query(_GROUPS, by=("m.user",), keys=[(user,) for user in users])

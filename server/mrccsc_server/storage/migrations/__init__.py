@@ -9,6 +9,8 @@ import sqlite3
 from dataclasses import dataclass
 from importlib import resources
 
+from mrccsc_server.ports import StoreError
+
 
 @dataclass(frozen=True, slots=True)
 class Migration:
@@ -23,6 +25,20 @@ def load(dialect: str) -> list[Migration]:
     folder = resources.files(__name__) / dialect
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
     return [Migration(int(file.name.split("_")[0]), tuple(_split(file.read_text(encoding="utf-8")))) for file in files]
+
+
+def pending(dialect: str, version: int, shown: str) -> list[Migration]:
+    """The migrations that a database of some version has before it. ``shown`` is how messages name it.
+
+    Raises :class:`StoreError` when it is of a later version than this program knows.
+    """
+    steps = load(dialect)
+    if version > steps[-1].number:
+        raise StoreError(
+            f"The database {shown} was written by a newer version of mrccsc-server "
+            f"(its schema is {version}, this version knows {steps[-1].number}); install that version."
+        )
+    return [step for step in steps if step.number > version]
 
 
 def _split(script: str) -> list[str]:

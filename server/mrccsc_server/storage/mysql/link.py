@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import socket
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from pymysql.constants import CLIENT, SERVER_STATUS  # type: ignore[import-untyp
 
 from mrccsc_server.ports import StoreError
 from mrccsc_server.storage.database import Row
+from mrccsc_server.storage.mysql.aiomysql_connection import AiomysqlConnection
 from mrccsc_server.storage.mysql.errors import Lost, explain, judge, no_tls
 from mrccsc_server.storage.mysql.url import Address
 
@@ -73,7 +72,7 @@ class Link:
         """Whether it was usable when last looked at."""
         if not self._open:
             return False
-        if isinstance(self._connection, _Connection):
+        if isinstance(self._connection, AiomysqlConnection):
             return self._connection.alive
         return bool(self._connection.connected) and not self._connection._stream_broken  # noqa: SLF001
 
@@ -119,7 +118,7 @@ class Link:
     @property
     def _transport(self) -> asyncio.Transport | None:
         connection = self._connection
-        if isinstance(connection, _Connection):
+        if isinstance(connection, AiomysqlConnection):
             return connection.transport
         return cast("asyncio.Transport | None", connection._transport)  # noqa: SLF001
 
@@ -153,55 +152,6 @@ class Link:
     def _result(self) -> Result:
         result = self._connection._result  # noqa: SLF001
         return Result(cast(Sequence[Row], result.rows or ()), result.affected_rows or 0, result.insert_id or 0)
-
-
-class _Connection(aiomysql.Connection):  # type: ignore[misc]
-    """aiomysql's, with what it lacks."""
-
-    @property
-    def alive(self) -> bool:
-        reader = self._reader
-        return reader is not None and not reader.at_eof() and not reader.eof_received and reader.exception() is None
-
-    @property
-    def transport(self) -> asyncio.Transport | None:
-        return None if self._writer is None else cast(asyncio.Transport, self._writer.transport)
-
-    @property
-    def encrypted(self) -> bool:
-        return self._writer is not None and self._writer.get_extra_info("ssl_object") is not None
-
-    _writer: Any
-
-    async def _get_server_information(self) -> None:
-        await super()._get_server_information()
-        if self._ssl_context is not None:
-            # It goes over to TLS on a duplicate of its socket, which those of uvloop cannot give.
-            self._writer = _Writer(self._writer)
-
-
-class _Writer:
-    """A stream's writer whose socket can be duplicated."""
-
-    def __init__(self, writer: asyncio.StreamWriter) -> None:
-        self._writer = writer
-        self.transport = self
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        if name == "socket":
-            return _Descriptor(self._writer.get_extra_info("socket").fileno())
-        return self._writer.get_extra_info(name, default)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._writer if hasattr(self._writer, name) else self._writer.transport, name)
-
-
-@dataclass(frozen=True, slots=True)
-class _Descriptor:
-    number: int
-
-    def dup(self) -> socket.socket:
-        return socket.socket(fileno=os.dup(self.number))
 
 
 async def connect(address: Address, seconds: float) -> Link:
@@ -241,7 +191,7 @@ async def _connect(address: Address, opened: list[Link]) -> Link:
     if address.driver == "asyncmy":
         link, encrypted = await _connect_asyncmy(settings, opened)
     else:
-        connection = _Connection(**settings)
+        connection = AiomysqlConnection(**settings)
         link = Link(connection, aiomysql.MySQLError)
         opened.append(link)
         await connection.ping(reconnect=True)

@@ -49,23 +49,15 @@ async def _lock(link: Link, address: Address) -> None:
 
 
 async def _migrate(link: Link, address: Address) -> Identity:
-    steps = migrations.load("mysql")
-    version = await _version(link, address)
-    if version > steps[-1].number:
-        raise StoreError(
-            f"The database {address.shown} was written by a newer version of mrccsc-server "
-            f"(its schema is {version}, this version knows {steps[-1].number}); install that version."
+    for step in migrations.pending("mysql", await _version(link, address), address.shown):
+        for statement in step.statements:
+            await link.send([statement.rstrip(";").encode()])
+        await _rows(
+            link,
+            "INSERT INTO meta (name, value) VALUES (?, ?) ON DUPLICATE KEY UPDATE value = VALUES(value)",
+            _VERSION,
+            str(step.number).encode(),
         )
-    for step in steps:
-        if step.number > version:
-            for statement in step.statements:
-                await link.send([statement.rstrip(";").encode()])
-            await _rows(
-                link,
-                "INSERT INTO meta (name, value) VALUES (?, ?) ON DUPLICATE KEY UPDATE value = VALUES(value)",
-                _VERSION,
-                str(step.number).encode(),
-            )
     new = Identity.new()
     for name, value in (("epoch", new.epoch.encode()), ("secret", new.secret)):
         await _rows(link, "INSERT IGNORE INTO meta (name, value) VALUES (?, ?)", name, value)

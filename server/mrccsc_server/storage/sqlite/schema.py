@@ -95,18 +95,10 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> Identity:
 
 
 def _advance(connection: sqlite3.Connection, path: Path) -> None:
-    steps = migrations.load("sqlite")
-    version = _version(connection)
-    if version > steps[-1].number:
-        raise StoreError(
-            f"The database {path} was written by a newer version of mrccsc-server "
-            f"(its schema is {version}, this version knows {steps[-1].number}); install that version."
-        )
-    for step in steps:
-        if step.number > version:
-            for statement in step.statements:
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {step.number}")
+    for step in migrations.pending("sqlite", _version(connection), str(path)):
+        for statement in step.statements:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {step.number}")
 
 
 def _version(connection: sqlite3.Connection) -> int:
