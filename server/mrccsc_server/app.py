@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from mrccsc_server import endpoint
 from mrccsc_server.availability import Availability
@@ -33,6 +32,8 @@ from mrccsc_shared.codec import encode
 from mrccsc_shared.messages.session import Welcome
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 DRAIN = 5.0
 """Seconds that requests under way get to be answered when the server ends."""
@@ -130,7 +131,7 @@ class App:
         said = -SAY_EVERY
         while True:
             try:
-                store = await self._try_store()
+                store = await self._unless_ended(self._try_store())
             except StoreAway as error:
                 self._health.report("database", "is away; waiting for it")
                 if (now := self._clock.monotonic()) - said >= SAY_EVERY:
@@ -142,10 +143,7 @@ class App:
                 stack.push_async_callback(store.close)
                 self._health.report("database", None)
                 return store
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ending.wait(), RETRY)
-            if self._ending.is_set():
-                raise Ended
+            await self._unless_ended(asyncio.sleep(RETRY))
 
     async def _try_store(self) -> Store:
         store = make_store(self._settings.database_url, self._limits)
@@ -155,6 +153,20 @@ class App:
             await store.close()
             raise
         return store
+
+    async def _unless_ended(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of some work, or :class:`Ended` as soon as the end is asked for."""
+        task = asyncio.create_task(work)
+        ending = asyncio.create_task(self._ending.wait())
+        try:
+            await asyncio.wait({task, ending}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ending.cancel()
+        if not task.done():
+            await _cancel(task)
+        if task.cancelled():
+            raise Ended
+        return task.result()
 
     def _join(self, address: str) -> Cluster:
         now = self._clock.now()
@@ -282,7 +294,7 @@ class App:
                 return
 
 
-async def _cancel(task: asyncio.Task[None]) -> None:
+async def _cancel(task: asyncio.Task[Any]) -> None:
     """End a task. Asked more than once: libraries are known to swallow a cancellation that comes with an answer."""
     while not task.done():
         task.cancel()

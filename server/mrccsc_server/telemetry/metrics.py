@@ -42,8 +42,6 @@ class Metrics(Collector):
         """Sign-ins by ``outcome``: registered, password, token, refused, throttled."""
         self.entries: Tally[str] = Tally()
         """Durably committed log entries by ``kind``."""
-        self.hints: Tally[str] = Tally()
-        """Hints on the bus by ``outcome``: published, received, dropped."""
         self.bytes: Tally[str] = Tally()
         """Bytes of connections by ``direction``: received, sent, and dropped unsent (slow readers)."""
 
@@ -80,7 +78,6 @@ class Metrics(Collector):
             ("mrccsc_malformed_lines", "Lines that are no good request, by kind.", "kind", self.malformed),
             ("mrccsc_sign_ins", "Sign-ins by outcome.", "outcome", self.sign_ins),
             ("mrccsc_entries_committed", "Durably committed log entries by kind.", "kind", self.entries),
-            ("mrccsc_hints", "Hints on the bus by outcome.", "outcome", self.hints),
             ("mrccsc_connection_bytes", "Bytes of connections by direction.", "direction", self.bytes),
             *self._tallies,
         ):
