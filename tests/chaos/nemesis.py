@@ -16,8 +16,8 @@ PATIENCE = 40.0
 class Nemesis:
     """The faults of one run. ``struck`` counts them."""
 
-    def __init__(self, system: System, trial: Trial, seed: int) -> None:
-        self.scene = Scene(system, trial, Random(f"nemesis {seed}"))
+    def __init__(self, system: System, trial: Trial, seed: int, haste: float = 1.0) -> None:
+        self.scene = Scene(system, trial, Random(f"nemesis {seed}"), haste)
         self._trial = trial
         self._around = int(trial.bounds["around"])
         self.struck = 0

@@ -6,7 +6,7 @@ Unix socket on which it takes commands, one JSON object a line, each answered by
 ``{"do": "crash", "at": POINT}``   die by SIGKILL at the next POINT; what was on its way goes to ``<socket>.crash``
 ``{"do": "quota", "bytes": N}``    let no file grow by more than so many bytes from now; ``null``: let them again
 ``{"do": "clock", "seconds": S}``  let this node's clock go wrong by so much
-``{"do": "hints", "how": HOW}``    let hints of entries be ``dropped``, ``doubled`` or ``reordered``; ``null``: let them be
+``{"do": "hints", "how": HOW}``    let hints of entries be ``dropped``, ``doubled``, ``reordered``; ``null``: be
 ``{"do": "state"}``                say how it is: memory, and what the wrappers have done
 
 The points: ``before-commit`` (a batch is about to be written), ``during-commit`` (somewhere in the writing),
@@ -149,13 +149,17 @@ class HandedLog:
         """See the port."""
         cids = [op.cid for op in operations]
         if self._hand.reached("before-commit"):
-            self._hand.die(cids)
+            # What is only a retry of something stored proves nothing.
+            known = [await self._inner.known(op.conv, op.by, op.cid) for op in operations]
+            if None in known:
+                self._hand.die(cid for cid, there in zip(cids, known, strict=True) if there is None)
         if self._hand.reached("during-commit"):
             # In another thread the transaction runs on; it is cut off wherever it is then.
             asyncio.get_running_loop().call_later(random.uniform(0, 0.004), self._hand.die, cids)
         outcomes = await self._inner.append(operations)
-        if self._hand.reached("after-commit") and any(isinstance(outcome, Stored) for outcome in outcomes):
-            self._hand.die(cids)
+        stored = [outcome.entry.get("cid", "") for outcome in outcomes if isinstance(outcome, Stored)]
+        if self._hand.reached("after-commit") and stored:
+            self._hand.die(stored)
         return outcomes
 
 

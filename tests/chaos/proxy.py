@@ -91,6 +91,8 @@ class Link:
             if self._refusing:
                 self.severed += 1
                 return
+            # A connection that comes to nothing counts as one byte.
+            self.held += not self._flow.is_set()
             await self._flow.wait()
             back, onward = await asyncio.open_connection(*self._target, limit=CHUNK)
             self._open.add(onward)

@@ -44,9 +44,19 @@ def kinds_of(name: str) -> list[type[Fault]]:
 
 
 async def play(
-    name: str, folder: Path, seed: int, kinds: Sequence[type[Fault]], seconds: float = 0.0, patience: float = 0.2
+    name: str,
+    folder: Path,
+    seed: int,
+    kinds: Sequence[type[Fault]],
+    *,
+    seconds: float = 0.0,
+    patience: float = 0.2,
+    haste: float = 1.0,
 ) -> tuple[list[Record], list[Violation]]:
-    """Strike each of ``kinds`` once, in this order; then any of them until ``seconds`` are over. The judgement."""
+    """Strike each of ``kinds`` once, in this order; then any of them until ``seconds`` are over. The judgement.
+
+    ``patience`` is the part of their usual time that clients wait before they come back, ``haste`` that of a fault.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     system = make_system(name, folder / "system")
     chance = Random(f"order {seed}")
@@ -54,7 +64,7 @@ async def play(
         await system.start()
         trial = Trial(folder / "history.jsonl", system.ports, seed=seed, system=name, patience=patience)
         await trial.begin()
-        nemesis = Nemesis(system, trial, seed)
+        nemesis = Nemesis(system, trial, seed, haste)
         await nemesis.strike(kinds)
         while trial.recorder.now < seconds:
             await nemesis.strike([chance.choice(kinds)])
@@ -83,7 +93,9 @@ def main() -> int:
         if (folder / "system").exists():
             shutil.rmtree(folder / "system")
         try:
-            records, _ = asyncio.run(play(options.system, folder, options.seed, kinds, options.seconds, patience=1.0))
+            records, _ = asyncio.run(
+                play(options.system, folder, options.seed, kinds, seconds=options.seconds, patience=1.0)
+            )
         except BaseException:
             sys.stderr.write(f"The run failed; seed {options.seed}, history and logs in {folder}\n")
             raise

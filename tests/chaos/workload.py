@@ -15,6 +15,9 @@ from tests.waiting import wait_until
 
 WORDS = ["tea", "coffee", "привет", "今天天气", "👋🏽", "line\nbreak", "\x1b[31mred", "long " * 60]
 EMOJI = ["👍", "❤️", "🎉"]
+RACING = 300
+"""Words at most that are said while a removal is under way."""
+
 WAITING = 40
 """Items in an outbox at which a device waits, as a person would who sees that nothing goes through."""
 
@@ -170,8 +173,8 @@ class Company:
             await asyncio.sleep(device.chance.uniform(0, 0.5))
         await device.ask("invite", lambda: device.up.invite(conv, other.user), conv=conv, user=other.user)
 
-    async def race_a_removal(self, sends: int = 30) -> None:
-        """Somebody is removed from a group while they speak there, and comes back."""
+    async def race_a_removal(self) -> None:
+        """Somebody is removed from a group while they speak there without a pause, and comes back."""
         conv = self.groups[0]
         inside = [one for one in self.devices if one.client is not None and conv in one.up.store.conversations]
         owner = next((one for one in inside if one.up.store.conversations[conv].role == "owner"), None)
@@ -181,17 +184,16 @@ class Company:
         await self._online(owner, other)
         if owner.client is None or other.client is None:
             return
+        call = owner.ask("remove", lambda: owner.up.remove_member(conv, other.user), conv=conv, user=other.user)
         removal: asyncio.Task[None] | None = None
-        for at in range(sends):
+        for at in range(RACING):
             if other.client is None or conv not in other.up.store.conversations:
                 break
             other.send(conv, f"race {self._text(other)}")
-            if at == sends // 2:
-                call = owner.ask("remove", lambda: owner.up.remove_member(conv, other.user), conv=conv, user=other.user)
+            if at == RACING // 20:
                 removal = asyncio.create_task(call)
             await asyncio.sleep(0.002)
-        if removal is not None:
-            await removal
+        await (call if removal is None else removal)
         await owner.ask("invite", lambda: owner.up.invite(conv, other.user), conv=conv, user=other.user)
 
     async def _online(self, *devices: Device) -> None:

@@ -22,6 +22,8 @@ class Scene:
     system: System
     trial: Trial
     chance: Random
+    haste: float = 1.0
+    """What part of its time each fault lasts: a short run has less."""
 
     def since(self, mark: int) -> list[Record]:
         """What was recorded since."""
@@ -63,7 +65,7 @@ class Fault(ABC):
 
     async def last(self) -> None:
         """Let it last."""
-        await asyncio.sleep(self.hold)
+        await asyncio.sleep(self.hold * self.scene.haste)
 
     @abstractmethod
     async def end(self) -> Evidence | None:

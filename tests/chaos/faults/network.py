@@ -151,7 +151,10 @@ class RemovalRace(Fault):
     name: ClassVar[str] = "removal races with sends"
 
     async def begin(self) -> None:
-        await self.trial.company.race_a_removal()
+        for _ in range(5):
+            await self.trial.company.race_a_removal()
+            if await self.bitten() is not None:
+                return
 
     async def bitten(self) -> Evidence | None:
         refused = self.errors("not_found", "forbidden")
