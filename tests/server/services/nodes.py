@@ -238,17 +238,17 @@ class Town:
 
 @asynccontextmanager
 async def town(
-    count: int, *, carry: Carry = carry_soon, limits: Limits = LIMITS, wrap: Callable[[Store], Store] | None = None
+    count: int, *, carry: Carry = carry_soon, limits: Limits = LIMITS, committers: int = 1
 ) -> AsyncIterator[Town]:
-    """A cluster of so many nodes on a database of its own; ``wrap`` may put something before the store."""
+    """A cluster of so many nodes, each with so many commits in flight, on a database of its own."""
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None))
         store = make_store(f"sqlite://{folder}/chat.db", limits)
         await store.open()
         stack.push_async_callback(store.close)
-        seen = wrap(store) if wrap else store
+        store.committers = committers
         hub = MemoryHub(carry)
-        nodes = [Node(seen, hub, limits) for _ in range(count)]
+        nodes = [Node(store, hub, limits) for _ in range(count)]
         for node in nodes:
             stack.callback(node.passwords.close)
             await node.cluster.bus.open()

@@ -67,6 +67,23 @@ async def test_an_ack_waits_for_the_entries_below_it() -> None:
         assert b.seqs(conv) == [start + 1, start + 2]
 
 
+async def test_several_committers_keep_the_order_of_each_conversation() -> None:
+    async with town(2, committers=3) as place:
+        ann, bob = await place.friends("ann", "bob")
+        convs = [await place.group(ann, bob) for _ in range(4)]
+        heads = {conv: await place.head(conv) for conv in convs}
+        a, b = await place.nodes[0].device(ann), await place.nodes[1].device(bob)
+        cids = {conv: [device.says(conv) for _ in range(10) for device in (a, b)] for conv in convs}
+        await wait_until(lambda: len(a.of("ack")) == len(b.of("ack")) == 40, "all acks")
+        for conv in convs:
+            await place.all_reach(conv, [a, b], heads[conv] + 20)
+            check(a, conv)
+            check(b, conv)
+            mine = [line["cid"] for line in a.of("ack") if line["conv"] == conv]
+            assert mine == cids[conv][::2]
+        await place.nodes[0].services.log.drain()
+
+
 async def test_lost_hints_are_found_in_the_database() -> None:
     async with town(3, carry=BadCarrier(lose)) as place:
         ann, bob, cid = await place.friends("ann", "bob", "cid")
@@ -251,7 +268,7 @@ def test_every_device_is_shown_every_entry_once_and_in_order(steps: list[tuple[s
 async def _play(steps: list[tuple[str, int, int]], random: Random) -> None:
     modes = ["well", "well", "lose", "double", "late"]
     carrier = BadCarrier(lambda: random.choice(modes))
-    async with town(2, carry=carrier) as place:
+    async with town(2, carry=carrier, committers=random.choice((1, 3))) as place:
         people = await place.friends("ann", "bob", "cid")
         conv = await place.group(*people)
         slow(place.store, random)

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mrccsc_server.domain.operations import Send
 from mrccsc_server.domain.state import Stored
 from mrccsc_server.ports import Account
 from mrccsc_server.services.live import Live
@@ -86,7 +87,7 @@ class Group:
         return {CONV: self.head} if user in self.members else {}
 
     def _base(self, kind: str) -> dict[str, Any]:
-        return {"conv": CONV, "seq": self.head, "kind": kind, "by": ALICE, "at": 0}
+        return {"conv": CONV, "seq": self.head, "kind": kind, "by": ALICE, "at": 0, "cid": ""}
 
 
 def session(user: int, ears: Ears) -> Session:
@@ -193,6 +194,98 @@ def test_a_late_or_doubled_hint_has_no_effect() -> None:
     for stored in (first, first, second, first, second):
         live.deliver(Arrival(stored))
     assert ears.seqs() == [2, 3]
+
+
+def test_what_is_ahead_waits_for_what_is_missing() -> None:
+    wanted, group = Wanted(), Group()
+    live = Live(wanted)
+    first, ears = opened(live, ALICE, group)
+    _, others = opened(live, BOB, group)
+    group.members.add(BOB)
+    missing, own, ahead = group.message(), group.message(), group.message()
+    answered: list[int] = []
+    live.deliver(Arrival(own, first, acked=True, done=lambda _: answered.append(own.entry["seq"])))
+    live.deliver(Arrival(ahead))
+    assert (ears.seqs(), answered, live.hole(CONV)) == ([], [], (1, 2))
+    assert ("behind", CONV) in wanted.asked
+    live.deliver(Arrival(missing), fetched=True)
+    assert (ears.seqs(), answered, live.hole(CONV)) == ([2, 4], [3], None)
+    assert others.seqs() == []
+
+
+def test_a_commit_that_is_seen_elsewhere_first_is_acked_all_the_same() -> None:
+    """The entry is fetched before the commit's own answer: the session that asked gets the ack and no entry."""
+    live, group = Live(Wanted()), Group()
+    first, ears = opened(live, ALICE, group)
+    _, others = opened(live, ALICE, group)
+    operation = Send(conv=CONV, by=ALICE, cid="", digest=b"", text="…")
+    stored, after = group.message(), group.message()
+    live.begin_commit([operation])
+    live.deliver(Arrival(stored), fetched=True)
+    live.deliver(Arrival(Stored({**after.entry, "by": BOB})))  # type: ignore[typeddict-item]
+    assert ears.seqs() == others.seqs() == []
+    assert live.hole(CONV) is None
+    live.deliver(Arrival(stored, first, acked=True, done=lambda _: ears.lines.append({"type": "ack", "seq": 2})))
+    live.end_commit([operation])
+    assert [line["seq"] for line in ears.lines[1:]] == [2, 3]
+    assert ears.seqs() == [3]
+    assert others.seqs() == [2, 3]
+
+
+def test_a_commit_that_failed_holds_nothing_up() -> None:
+    live, group = Live(Wanted()), Group()
+    _, ears = opened(live, ALICE, group)
+    operation = Send(conv=CONV, by=ALICE, cid="", digest=b"", text="…")
+    live.begin_commit([operation])
+    live.deliver(Arrival(group.message()), fetched=True)
+    assert ears.seqs() == []
+    live.end_commit([operation])
+    assert ears.seqs() == [2]
+
+
+def test_who_was_told_of_more_than_is_delivered_here_is_told_nothing_twice() -> None:
+    live, group = Live(Wanted()), Group()
+    _, ears = opened(live, ALICE, group)
+    late = [group.message(), group.message()]
+    _, others = opened(live, ALICE, group)
+    for stored in (*late, group.message()):
+        live.deliver(Arrival(stored))
+    assert ears.seqs() == [2, 3, 4]
+    assert others.seqs() == [4]
+
+
+def test_a_snapshot_that_is_behind_is_read_again() -> None:
+    """Two sessions open a conversation that was not live: the one with the older snapshot would miss an entry."""
+    live, group = Live(Wanted()), Group()
+    slow_ears = Ears()
+    slow, quick = session(ALICE, slow_ears), session(BOB, Ears())
+    group.members.add(BOB)
+    for each in (slow, quick):
+        live.enter(each)
+        live.watch(each, [CONV])
+    old = group.heads(ALICE)
+    live.deliver(Arrival(group.message()))
+    assert live.release(quick, encode({"type": "ready"}), group.heads(BOB))
+    assert not live.release(slow, encode({"type": "ready"}), old)
+    assert slow_ears.lines == []
+    live.deliver(Arrival(group.message()))
+    assert live.release(slow, encode({"type": "ready"}), {CONV: 2})
+    assert slow_ears.seqs() == [3]
+
+
+def test_old_news_bring_nobody_into_a_conversation() -> None:
+    """The hint of a join may come when the stay has ended: the database is asked instead."""
+    wanted, group = Wanted(), Group()
+    live = Live(wanted)
+    _, ears = opened(live, BOB, group)
+    live.deliver(Arrival(group.join(BOB)))
+    assert ears.types() == ["ready"]
+    assert wanted.asked == [("unseen", CONV, BOB)]
+    assert live.admit(CONV, [BOB]) == [BOB]
+    live.deliver(Arrival(group.leave(BOB)))
+    live.settle_in(CONV, [BOB], {})
+    assert ears.types() == ["ready"]
+    assert not live.conversations
 
 
 def test_a_session_that_waits_too_long_for_its_snapshot_is_sent_away() -> None:
