@@ -95,6 +95,11 @@ def explain(error: BaseException, address: Address) -> StoreError:
         return StoreError(f"The database {address.shown} does not speak TLS as it should: {cause.reason}.")
     if isinstance(error, UnicodeEncodeError):
         return StoreError("The password of the database may hold only Latin letters, digits and signs.")
+    if isinstance(error, RuntimeError) and "cryptography" in str(error):
+        return StoreError(
+            f"The database {address.shown} asks for a password as MySQL 8 does; use TLS (the option ssl_ca), or install"
+            " the package cryptography."
+        )
     code = number(error) if isinstance(error, Exception) else 0
     if code == _UNKNOWN_DATABASE:
         return StoreError(

@@ -7,6 +7,7 @@ after it, and a lock of the server keeps nodes that start together from doing it
 from __future__ import annotations
 
 import asyncio
+import re
 from hashlib import blake2b
 
 from mrccsc_server.ports import StoreAway, StoreError
@@ -23,6 +24,9 @@ LOCK_STEP = 5
 MIGRATION_TIME = 600.0
 """Seconds that a node waits for another one's migration, or takes for its own."""
 
+OLDEST_MARIADB = (10, 6)
+OLDEST_MYSQL = (8, 0)
+
 _VERSION = "schema"
 
 
@@ -31,6 +35,8 @@ async def prepare(address: Address) -> Identity:
     link = await connect(address, 0)
     try:
         async with asyncio.timeout(MIGRATION_TIME):
+            ((version,),) = await _rows(link, "SELECT VERSION()")
+            require_version(version)
             await _lock(link, address)
             return await _migrate(link, address)
     except TimeoutError:
@@ -40,6 +46,16 @@ async def prepare(address: Address) -> Identity:
     finally:
         link.close()  # And with it the lock.
         await asyncio.sleep(0)
+
+
+def require_version(version: str) -> None:
+    """Raise :class:`StoreError` for a server that lacks what our statements are made of (``JSON_TABLE``)."""
+    name, oldest = ("MariaDB", OLDEST_MARIADB) if "mariadb" in version.lower() else ("MySQL", OLDEST_MYSQL)
+    numbers = tuple(map(int, re.findall(r"\d+", version)[:2]))
+    if numbers < oldest:
+        raise StoreError(
+            f"{name} {'.'.join(map(str, numbers))} is too old; {'.'.join(map(str, oldest))} or newer is needed."
+        )
 
 
 async def _lock(link: Link, address: Address) -> None:

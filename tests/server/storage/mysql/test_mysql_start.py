@@ -192,6 +192,19 @@ async def test_a_migration_waits_for_that_of_another_node(
         pass
 
 
+@pytest.mark.parametrize("version", ["10.5.22-MariaDB-1:10.5.22+maria~deb11", "5.7.44-log", "5.7.44"])
+def test_a_server_that_is_too_old_is_refused(version: str) -> None:
+    with pytest.raises(StoreError, match="too old"):
+        schema.require_version(version)
+
+
+@pytest.mark.parametrize(
+    "version", ["10.6.0-MariaDB", "10.11.6-MariaDB-0+deb12u1", "11.4.2-MariaDB", "8.0.36", "9.1.0"]
+)
+def test_a_server_that_is_new_enough_is_used(version: str) -> None:
+    schema.require_version(version)
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [
