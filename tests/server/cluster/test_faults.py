@@ -107,6 +107,21 @@ async def test_what_was_unknown_can_be_asked_again(play: Stage, own_server: Redi
     assert [seen[user]["status"] for user in (1, 2)] == ["online", "offline"]
 
 
+async def test_the_latest_choice_outlives_a_flush(play: Stage, own_server: RedisServer) -> None:
+    a, b, c = await play.node("a"), await play.node("b"), await play.node("c")
+    for node in (a, b, c):
+        await node.cluster.presence.arrive(1, ONLINE)
+    for chooser in (a, b, c):
+        text = chooser.me.name
+        await chooser.cluster.presence.choose(1, Chosen("dnd", text))
+        gaps = [node.gaps for node in (a, b, c)]
+        own_server.flush()
+        await wait_until(
+            lambda gaps=gaps: all(n.gaps > g for n, g in zip((a, b, c), gaps, strict=True)), "a gap at all"
+        )
+        assert (await a.cluster.presence.of([1]))[1] == {"user": 1, "status": "dnd", "text": text}
+
+
 async def test_redis_forgets_the_scripts(play: Stage, own_server: RedisServer) -> None:
     a, b = await play.node("a"), await play.node("b")
     await b.cluster.bus.follow((), (5,))
@@ -120,8 +135,7 @@ async def test_redis_out_of_memory(play: Stage, own_server: RedisServer, caplog:
     await b.cluster.bus.follow((), (5,))
     with caplog.at_level(logging.WARNING):
         own_server.ask("CONFIG", "SET", "maxmemory", "1")
-        await a.disconnected()
-        await wait_until(lambda: "out of memory" in caplog.text, "the reason")
+        await wait_until(lambda: caplog.text.count("out of memory") == 2, "the reason at both")
     own_server.ask("CONFIG", "SET", "maxmemory", "0")
     await a.connected()
     await b.connected()
@@ -259,6 +273,28 @@ async def test_a_node_cut_off_comes_back(play: Stage, own_server: RedisServer) -
         assert (await a.cluster.presence.of([1]))[1]["status"] == "online"
         await flows(a, b)
         await flows(b, a)
+        await b.close()
+
+
+async def test_a_node_comes_back_to_a_redis_that_was_away_too(play: Stage, own_server: RedisServer) -> None:
+    quick = LIMITS.model_copy(update={"beat_time": 0.2, "lease_time": 1.5})
+    a = await play.node("a", quick)
+    async with Relay(own_server.port).running() as relay:
+        b = await play.node("b", quick, at=own_server.url().replace(f":{own_server.port}/", f":{relay.port}/"))
+        await b.cluster.presence.arrive(1, ONLINE)
+        await a.meets("b")
+        assert not b.lapsed
+        relay.hold()
+        await wait_until(lambda: a.lapsed == [1], "the user of the node that seems dead")
+        assert not b.lapsed
+        own_server.freeze()
+        try:
+            await asyncio.sleep(quick.lease_time)
+        finally:
+            own_server.thaw()
+        relay.release()
+        await wait_until(lambda: b.lapsed == [1], "that its user is seen again")
+        assert (await a.cluster.presence.of([1]))[1]["status"] == "online"
         await b.close()
 
 

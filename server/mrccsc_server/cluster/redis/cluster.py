@@ -67,7 +67,7 @@ class RedisCluster:
             end=self._close,
         )
         self._presence = RedisPresence(
-            self._link, head, time=limits.bus_time, counters=self.counters, answerable=self._miss
+            self._link, head, time=limits.bus_time, clock=clock, counters=self.counters, answerable=self._miss
         )
         self.bus: Bus = self._bus
         self.presence: Presence = self._presence

@@ -16,7 +16,7 @@ from mrccsc_server.cluster.redis.batch import Batch
 from mrccsc_server.cluster.redis.link import Call, Link, encoded
 from mrccsc_server.cluster.redis.lua import BURY, PRESENCE
 from mrccsc_server.cluster.redis.wire import WireError
-from mrccsc_server.ports import Chosen
+from mrccsc_server.ports import Chosen, Clock
 from mrccsc_shared.messages.presence import Presence as Seen
 from mrccsc_shared.messages.presence import Status
 
@@ -30,12 +30,20 @@ _Sight = tuple[Status, str, int]
 
 
 @dataclass(frozen=True, slots=True)
+class _Choice:
+    """What a user chose, and when, in milliseconds by the clock of Redis; about then while Redis was away."""
+
+    chosen: Chosen
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Op:
     """One operation of the script: a(rrive), r(eturn), d(epart) or c(hoose)."""
 
     act: Literal["a", "r", "d", "c"]
     user: int
-    chosen: Chosen | None = None
+    choice: _Choice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,7 @@ _Result = bool | list[bool | _Sight]
 
 
 class _Answer(TypedDict):
+    now: int
     settled: bool
     results: list[_Result]
 
@@ -73,13 +82,19 @@ class RedisPresence:
         head: tuple[bytes, bytes],
         *,
         time: float,
+        clock: Clock,
         counters: Counter[str],
         answerable: Callable[[], None],
     ) -> None:
         self._link = link
         self._head = head
         self._counters = counters
-        self._here: dict[int, Chosen] = {}
+        self._clock = clock
+        self._ahead: float | None = None
+        """Milliseconds that the clock of Redis is ahead of this node's monotonic one, about."""
+        self._here: dict[int, _Choice] = {}
+        self._said: set[int] = set()
+        """Those of them whom Redis knows of."""
         self._unsaid: dict[int, None] = {}
         """Users who came, went or chose while there was no wire to say it on."""
         self._doubtful: dict[int, None] = {}
@@ -94,19 +109,20 @@ class RedisPresence:
 
     async def arrive(self, user: int, chosen: Chosen) -> bool:
         """See the port."""
-        self._here[user] = chosen
-        return await self._change(_Op("a", user, chosen), away=chosen.status != "invisible")
+        choice = self._here[user] = self._choice(chosen)
+        return await self._change(_Op("a", user, choice), away=chosen.status != "invisible")
 
     async def depart(self, user: int) -> bool:
         """See the port."""
         self._here.pop(user, None)
+        self._said.discard(user)
         return await self._change(_Op("d", user), away=False)
 
     async def choose(self, user: int, chosen: Chosen) -> None:
         """See the port."""
         if user in self._here:
-            self._here[user] = chosen
-            await self._change(_Op("c", user, chosen), away=False)
+            choice = self._here[user] = self._choice(chosen)
+            await self._change(_Op("c", user, choice), away=False)
 
     async def of(self, users: Collection[int]) -> dict[int, Seen]:
         """See the port."""
@@ -134,6 +150,7 @@ class RedisPresence:
     def forget_confirmations(self) -> None:
         """A new wire: Redis may know nothing of who is here."""
         self._unsaid.update(dict.fromkeys(self._here))
+        self._said.clear()
 
     async def restore(self, call: Call, *, lost: bool = False) -> None:
         """Say all that is unsaid, also what comes meanwhile. Raises :class:`WireError`.
@@ -149,9 +166,9 @@ class RedisPresence:
     async def look(self, call: Call, *, settled: bool, dead: Sequence[str], fraction: float) -> None:
         """With each beat: renew what was said, bury the dead, and clear up doubts. Raises :class:`WireError`."""
         if not self._renewing:
-            self._renewing = list(self._here)
-        count = int(len(self._here) * fraction) + 1
-        users = [user for user in self._renewing[-count:] if user in self._here]
+            self._renewing = list(self._said)
+        count = int(len(self._said) * fraction) + 1
+        users = [user for user in self._renewing[-count:] if user in self._said]
         del self._renewing[-count:]
         for i in range(0, len(users), AT_ONCE):
             await self._announce(call, users[i : i + AT_ONCE])
@@ -171,13 +188,19 @@ class RedisPresence:
             self._unsaid[op.user] = None
             return away
         try:
-            return bool(await self._batch.do(op))
+            changed = bool(await self._batch.do(op))
         except WireError:
             self._unsaid[op.user] = None
             return away
+        if op.user in self._here:
+            self._said.add(op.user)
+        return changed
 
     async def _send(self, ops: list[_Ask]) -> Sequence[_Result]:
         answer = await self._run(self._link.call, ops)
+        for op in ops:
+            if isinstance(op, _Op) and op.choice is not None and self._here.get(op.user) is op.choice:
+                self._here[op.user] = _Choice(op.choice.chosen, answer["now"])
         if not answer["settled"]:
             # Whoever goes now was perhaps seen as being here by all who know no better yet.
             self._doubt(op.user for op in ops if isinstance(op, _Op) and op.act == "d")
@@ -189,6 +212,7 @@ class RedisPresence:
         if not ops:
             return
         answer = await self._run(call, ops)
+        self._said.update(op.user for op in ops if op.user in self._here)
         # Those who went: nobody could be told of it. Those who are here: others took this node for dead and said so.
         self._doubt(
             op.user
@@ -216,17 +240,23 @@ class RedisPresence:
                 args += (b"o", b"%d" % len(op.users), *(b"%d" % user for user in op.users))
                 continue
             args += (op.act.encode(), b"%d" % op.user)
-            if op.chosen is not None:
-                args += (op.chosen.status.encode(), (op.chosen.text or "").encode())
+            if op.choice is not None:
+                chosen = op.choice.chosen
+                args += (chosen.status.encode(), (chosen.text or "").encode(), b"%d" % op.choice.at)
         reply = await call(PRESENCE, *self._head, *args)
         try:
             answer = _answer.validate_json(reply if isinstance(reply, bytes) else b"")
         except ValidationError:
-            answer = {"settled": False, "results": []}
+            answer = {"now": 0, "settled": False, "results": []}
         if len(answer["results"]) != len(ops):
             self._counters["malformed"] += 1
-            return {"settled": False, "results": [False] * len(ops)}
+            return {"now": 0, "settled": False, "results": [False] * len(ops)}
+        self._ahead = answer["now"] - self._clock.monotonic() * 1000
         return answer
+
+    def _choice(self, chosen: Chosen) -> _Choice:
+        at = 0.0 if self._ahead is None else self._clock.monotonic() * 1000 + self._ahead
+        return _Choice(chosen, max(0, round(at)))
 
     def _doubt(self, users: Iterable[int]) -> None:
         for user in users:

@@ -1,4 +1,5 @@
--- How users are seen: a hash each, with the status (s), its text (t), when last seen (l), and a field @… for each node.
+-- How users are seen: a hash each, with the status (s), its text (t) and when it was chosen (v), when the user was last
+-- seen (l), and a field @… for each node.
 local KEPT = 30 * DAY
 
 local function look(user)
@@ -12,7 +13,7 @@ local function look(user)
       text = value
     elseif field == 'l' then
       seen = tonumber(value)
-    elseif not here then
+    elseif not here and string.sub(field, 1, 1) == '@' then
       here = alive(string.sub(field, 2))
     end
   end

@@ -1,5 +1,5 @@
--- Who is here. ARGV: operations one after the other: a(rrive) user status text, r(eturn) user status text, which tells of
--- a change only when this node was taken for dead meanwhile, d(epart) user, c(hoose) user status text,
+-- Who is here. ARGV: operations one after the other: a(rrive) user status text chosen, r(eturn) user status text chosen,
+-- which tells of a change only when this node was taken for dead meanwhile, d(epart) user, c(hoose) user status text chosen,
 -- o(f) count users…. A result for each: whether the user is seen differently; for o a list with what is seen of each user,
 -- or false while that is unknown.
 local users = prefix .. 'users:' .. me
@@ -7,6 +7,14 @@ local settled = redis.call('HGET', prefix .. 'store', 'settled')
 settled = settled ~= false and tonumber(settled) <= now
 local results = {}
 local i = 3
+
+-- A choice that is made now holds. Of those that nodes remember, the latest one does.
+local function choose(key, status, text, chosen)
+  local before = tonumber(redis.call('HGET', key, 'v') or -1)
+  if chosen >= before or before > now then
+    redis.call('HSET', key, 's', status, 't', text, 'v', digits(chosen))
+  end
+end
 
 while i <= #ARGV do
   local op, user = ARGV[i], ARGV[i + 1]
@@ -26,11 +34,11 @@ while i <= #ARGV do
     end)
     redis.call('SREM', users, user)
   else
-    local status, text = ARGV[i], ARGV[i + 1]
+    local status, text, chosen = ARGV[i], ARGV[i + 1], op == 'r' and tonumber(ARGV[i + 2]) or now
     local known = true
-    i = i + 2
+    i = i + 3
     result = change(user, now, function(key)
-      redis.call('HSET', key, 's', status, 't', text)
+      choose(key, status, text, chosen)
       if op ~= 'c' then
         known = redis.call('HSET', key, '@' .. me, '1') == 0
       end
@@ -47,4 +55,4 @@ end
 if redis.call('PTTL', users) == -1 then
   redis.call('PEXPIRE', users, DAY)
 end
-return cjson.encode({ settled = settled, results = results })
+return cjson.encode({ now = now, settled = settled, results = results })
