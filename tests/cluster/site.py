@@ -89,6 +89,8 @@ class Site:
             said = self.logged(node)
             for word in ("Traceback", "ERROR", "CRITICAL", "never retrieved"):
                 assert word not in said, f"{node.name}:\n{said[-4_000:]}"
+            for secret in ("secret of this machine", "secret%20of"):
+                assert secret not in said, f"{node.name} tells a password"
 
 
 def health(node: Node, path: str = "/readyz") -> tuple[int, list[str]]:

@@ -18,7 +18,8 @@ from tests.cluster.load import gather_group
 from tests.cluster.site import Site
 from tests.waiting import wait_until
 from tools.cluster.cluster import Cluster
-from tools.cluster.node import COMMAND
+from tools.cluster.mariadb import PASSWORD
+from tools.cluster.node import COMMAND, Node
 from tools.cluster.process import Program, accepts, free_port, is_free
 
 pytestmark = pytest.mark.timeout(240)
@@ -120,6 +121,43 @@ async def test_without_a_bus_it_says_so(site: Site) -> None:
         assert len(said.splitlines()) == 1
         assert "a secret" not in said
         assert "Traceback" not in said
+
+
+async def test_passwords_come_from_files(site: Site, tmp_path: Path) -> None:
+    cluster = site.cluster
+    (tmp_path / "database").write_text(f"{PASSWORD}\n")
+    (tmp_path / "bus").write_text(f"{cluster.redis.password}\n")
+    files = {
+        "MRCCSC_DATABASE_PASSWORD_FILE": str(tmp_path / "database"),
+        "MRCCSC_BUS_PASSWORD_FILE": str(tmp_path / "bus"),
+    }
+    bare = {
+        "database": re.sub(r"//mrccsc:[^@]*@", "//mrccsc@", cluster.database_url),
+        "bus": re.sub(r"//:[^@]*@", "//", cluster.redis.url()),
+    }
+    node = Node("files", tmp_path, **bare, environ=files)
+    await site.do(node.start)
+    try:
+        said = await operate(
+            site, "nodes", "--bus", bare["bus"], "--bus-password-file", files["MRCCSC_BUS_PASSWORD_FILE"]
+        )
+        assert re.search(rf"^files +127\.0\.0\.1:{node.port} ", said, re.MULTILINE)
+        assert "secret" not in node.output
+    finally:
+        await site.do(node.stop)
+
+
+async def test_what_no_waiting_would_mend_is_said_at_once(site: Site) -> None:
+    url = site.cluster.database_url
+    for wrong, words in (
+        (re.sub(r"//mrccsc:[^@]*@", "//mrccsc:wrong@", url), "does not let the user mrccsc in"),
+        (re.sub(r"/mrccsc$", "/nothing", url), "CREATE DATABASE"),
+        (re.sub(r"^mysql:", "postgres:", url), "begins with"),
+    ):
+        said = await operate(site, "--port", "0", "--database", wrong, code=2)
+        assert words in said
+        assert len(said.splitlines()) == 1
+        assert "secret" not in said
 
 
 # -- workers
