@@ -45,6 +45,8 @@ class Gaps:
         self._entered: set[int] = set()
         self._users: set[int] = set()
         self._conversations: set[int] = set()
+        self.fetches = 0
+        """How often the database had what no hint had brought."""
 
     def attach(self, live: Live) -> None:
         """Say where things are missing."""
@@ -82,6 +84,7 @@ class Gaps:
                 except Refusal:
                     entries = []
                 if entries:
+                    self.fetches += 1
                     pause = BACKOFF[0]
                     for entry in entries:
                         self._live.deliver(Arrival(Stored(entry)), fetched=True)

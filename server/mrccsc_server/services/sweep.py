@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 TICK = 0.7
 """Seconds between two looks while the bus is away: what was committed is delivered within two seconds."""
 
+WATCH = 30.0
+"""Seconds of such looks after each sign that hints do not come: it may be another node whose bus is away."""
+
 SWEEP = 10.0
 """Seconds between two looks for what was touched, while the bus carries hints."""
 
@@ -62,6 +65,8 @@ class Sweep:
         self._overlap = round((limits.database_time + 5) * 1000)
         self._since: int | None = None
         self._lost = asyncio.Event()
+        self._fetches = 0
+        self._watch_until = 0.0
 
     def gap(self) -> None:
         """Hints may have been lost."""
@@ -80,7 +85,7 @@ class Sweep:
             self._lost.clear()
             now = self._clock.monotonic()
             try:
-                if lost or now >= due or not self._bus.connected:
+                if self.is_watchful(lost=lost) or now >= due:
                     await self.look()
                     due = now + SWEEP
                     self._gaps.prune()
@@ -93,6 +98,13 @@ class Sweep:
             except Exception:
                 log.exception("A comparison with the database failed; it is repeated")
                 due = now + SWEEP
+
+    def is_watchful(self, *, lost: bool = False) -> bool:
+        """Whether to look at every tick: the bus is away, or hints were ``lost`` or did not come lately."""
+        if lost or self._gaps.fetches != self._fetches:
+            self._fetches = self._gaps.fetches
+            self._watch_until = self._clock.monotonic() + WATCH
+        return not self._bus.connected or self._clock.monotonic() < self._watch_until
 
     async def look(self) -> None:
         """Compare what was touched since the last look. Raises :class:`Refusal`."""
@@ -124,6 +136,7 @@ class Sweep:
                 for conv in convs:
                     if not self._live.is_inside(user, conv):
                         self._gaps.unseen(conv, user)
+                        self._watch_until = self._clock.monotonic() + WATCH
             await asyncio.sleep(pause)
 
 

@@ -121,6 +121,25 @@ async def test_without_the_bus_all_is_delivered_soon() -> None:
         check(b, conv)
 
 
+async def test_who_misses_what_another_node_says_looks_often() -> None:
+    """Only the other node's line is cut: nothing else tells that its hints do not come."""
+    async with town(2) as place:
+        ann, bob = await place.friends("ann", "bob")
+        conv = await place.group(ann, bob)
+        a, b = await place.nodes[0].device(ann), await place.nodes[1].device(bob)
+        sweep = place.nodes[1].services.sweep
+        assert not sweep.is_watchful()
+        place.nodes[0].cut()
+        a.says(conv)
+        await wait_until(lambda: a.of("ack"), "the ack")
+        await sweep.look()
+        await place.all_reach(conv, [b])
+        assert sweep.is_watchful()
+        head = await place.head(conv)
+        a.says(conv)
+        await place.all_reach(conv, [b], head + 1)
+
+
 async def test_what_a_dead_node_had_not_said_is_found() -> None:
     modes = ["well"]
     async with town(2, carry=BadCarrier(lambda: modes[0])) as place:
