@@ -219,6 +219,8 @@ class TestPickers:
             await stage.press("ctrl+p")
             await stage.type("group")
             await stage.sees("/creategroup")
+            # It shows what it has found so far, in batches.
+            await stage.until(lambda: not any(each.is_running for each in stage.app.workers), "the end of the search")
             assert await stage.picture()
 
 
