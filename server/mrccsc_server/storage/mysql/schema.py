@@ -7,6 +7,7 @@ after it, and a lock of the server keeps nodes that start together from doing it
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from hashlib import blake2b
 
@@ -29,6 +30,8 @@ OLDEST_MYSQL = (8, 0)
 
 _VERSION = "schema"
 
+_logger = logging.getLogger(__name__)
+
 
 async def prepare(address: Address) -> Identity:
     """Migrate the database and read its identity. Raises :class:`mrccsc_server.ports.StoreError`."""
@@ -37,6 +40,7 @@ async def prepare(address: Address) -> Identity:
         async with asyncio.timeout(MIGRATION_TIME):
             ((version,),) = await _rows(link, "SELECT VERSION()")
             require_version(version)
+            await _warn_of_losses(link, address)
             await _lock(link, address)
             return await _migrate(link, address)
     except TimeoutError:
@@ -55,6 +59,17 @@ def require_version(version: str) -> None:
     if numbers < oldest:
         raise StoreError(
             f"{name} {'.'.join(map(str, numbers))} is too old; {'.'.join(map(str, oldest))} or newer is needed."
+        )
+
+
+async def _warn_of_losses(link: Link, address: Address) -> None:
+    """Say so when the server acknowledges commits before they are on its disk."""
+    ((flush, binlog, sync),) = await _rows(link, "SELECT @@innodb_flush_log_at_trx_commit, @@log_bin, @@sync_binlog")
+    if flush != 1 or (binlog and sync != 1):
+        _logger.warning(
+            "The database %s may lose what it has acknowledged when its machine fails:"
+            " set innodb_flush_log_at_trx_commit = 1, and sync_binlog = 1 where it writes a binary log.",
+            address.shown,
         )
 
 

@@ -90,6 +90,19 @@ async def test_every_step_may_be_repeated(opened: Opener, raw: Raw) -> None:
         assert await store.log.heads([conv]) == {conv: 1}
 
 
+async def test_a_server_that_may_lose_what_it_acknowledges_is_warned_of(
+    opened: Opener, mariadb: MariaDb, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened():
+        assert "may lose" not in caplog.text
+    mariadb.execute("SET GLOBAL innodb_flush_log_at_trx_commit = 2")
+    try:
+        async with opened():
+            assert "innodb_flush_log_at_trx_commit = 1" in caplog.text
+    finally:
+        mariadb.execute("SET GLOBAL innodb_flush_log_at_trx_commit = 1")
+
+
 async def test_a_newer_schema_is_left_alone(opened: Opener, url: str, raw: Raw) -> None:
     async with opened():
         pass
