@@ -33,13 +33,23 @@ class PowerCut(Exception):
     """The transaction ends before its commit."""
 
 
+class Luck(Random):
+    """Chance that strikes nobody before the play has begun: people are to settle in first."""
+
+    live = False
+
+    def random(self) -> float:
+        """A value in [0, 1); before the play, one that is never too low."""
+        return super().random() if self.live else 1.0
+
+
 @dataclass
 class Ground:
     """Where a mutant is planted: how to patch, the hub, chance, and what to do to each node's ports."""
 
     patch: Patch
     hub: MemoryHub
-    chance: Random
+    chance: Luck
     spoilers: list[Spoil]
 
     def spoil(self, store: Store, cluster: Cluster) -> None:
@@ -147,8 +157,7 @@ def reserve_seqs(ground: Ground) -> None:
 
     def reserve(facts: Facts) -> None:
         for conversation in facts.conversations.values():
-            # Not while people settle in.
-            conversation.head += conversation.head > 20 and ground.chance.random() < 0.05
+            conversation.head += ground.chance.random() < 0.05
 
     _on_facts(ground, reserve)
 
