@@ -20,8 +20,8 @@ from mrccsc_server.storage.mysql.url import parse
 from mrccsc_shared.limits import Limits
 from tests.server.storage.mysql.conftest import Raw, run
 from tests.server.storage.scene import Opener, Scene
-from tools.cluster.mariadb import PASSWORD, USER, MariaDb
-from tools.cluster.process import free_port
+from tools.cluster.mariadb import PASSWORD, USER, MariaDb, find_program
+from tools.cluster.process import ProgramError, free_port
 
 ROOT = Path(__file__).parents[4]
 
@@ -203,6 +203,11 @@ async def test_a_migration_waits_for_that_of_another_node(
     held.close()
     async with opened():
         pass
+
+
+def test_who_lacks_mariadb_is_told_how_to_install_it() -> None:
+    with pytest.raises(ProgramError, match="apt-get install mariadb-server"):
+        find_program("no-such-program")
 
 
 @pytest.mark.parametrize("version", ["10.5.22-MariaDB-1:10.5.22+maria~deb11", "5.7.44-log", "5.7.44"])
