@@ -98,7 +98,7 @@ class Limits(BaseModel):
     """Seconds that one call to the bus may take before the bus counts as away."""
     bus_queue: int = Field(16 * 2**20, ge=2**20)
     """Bytes of hints that may wait for the bus; beyond it they are dropped, and the others look into the database."""
-    beat_time: float = Field(1.0, gt=0)
+    beat_time: float = Field(0.5, gt=0)
     """Seconds between two beats with which a node renews its leases and sees that the bus carries hints."""
     lease_time: float = Field(6.0, gt=0)
     """Seconds without a beat after which a node counts as dead."""

@@ -91,9 +91,13 @@ class PresenceService:
 
     async def enter(self, account: Account) -> None:
         """One more connection of a user. Returns when the others can see it, or the bus is away."""
+        chosen = Chosen(account.status, account.status_text)
         here = self._here.get(account.user)
         if here is None:
-            here = self._here[account.user] = _Here(Chosen(account.status, account.status_text))
+            here = self._here[account.user] = _Here(chosen)
+        elif not here.connections:
+            # They may have chosen anew on another node meanwhile.
+            here.chosen = chosen
         if here.grace is not None:
             here.grace.cancel()
             here.grace = None
