@@ -57,7 +57,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, hands: ThreadPoolExecutor)
     try:
         cluster = hands.submit(start).result()
     except ProgramError as error:
-        if "install" not in str(error):
+        if "apt-get install" not in str(error):
             raise
         without(error)
         return
