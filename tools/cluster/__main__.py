@@ -2,7 +2,7 @@
 
 make cluster                          three nodes; data is kept for the next time
 make cluster ARGS='--fresh'           forget what was there
-make cluster ARGS='--nodes 5 --port 8000 --folder /tmp/chat'
+make cluster ARGS='--nodes 5 --port 8000 --folder chat'
 """
 
 from __future__ import annotations
