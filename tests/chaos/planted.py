@@ -59,7 +59,7 @@ class Ground:
 
 
 class Log:
-    """A log whose steps a mutant may replace."""
+    """A log (or the database below it) whose steps a mutant may replace."""
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
@@ -141,6 +141,7 @@ def _cut(store: Any, chance: Random, tell: Callable[[list[Outcome]], None] | Non
 
 def no_unique_key(ground: Ground) -> None:
     """Know no cid again, neither by looking nor by a key."""
+    commit_late(ground)
     ground.patch(Plan, "_known", lambda _self, _op: None)
 
     def spoil(store: Any, _: Cluster) -> None:
@@ -152,12 +153,30 @@ def no_unique_key(ground: Ground) -> None:
     ground.spoilers.append(spoil)
 
 
+class Late(Log):
+    """Takes its time before a commit, so that who lost the line meanwhile comes back before it."""
+
+    async def append(self, operations: Sequence[Operation]) -> list[Outcome]:
+        """See the port."""
+        await asyncio.sleep(0.05)
+        outcomes: list[Outcome] = await self._inner.append(operations)
+        return outcomes
+
+
+def commit_late(ground: Ground) -> None:
+    """The fault alone: commits take their time."""
+    _on_log(ground, Late)
+
+
 def reserve_seqs(ground: Ground) -> None:
-    """Take a seq now and then that nothing is stored at, as a counter beside the transaction would."""
+    """Take a seq that nothing is stored at, as a counter beside the transaction would."""
+    reserved: list[int] = []
 
     def reserve(facts: Facts) -> None:
         for conversation in facts.conversations.values():
-            conversation.head += ground.chance.random() < 0.05
+            if not reserved and ground.chance.random() < 0.1:
+                conversation.head += 1
+                reserved.append(conversation.conv)
 
     _on_facts(ground, reserve)
 
@@ -371,5 +390,5 @@ MUTANTS: dict[Plant, set[str]] = {
 }
 """Each mutant, with the invariants of which at least one must be found broken."""
 
-FAULTS: list[Plant] = [cut_power, lose_hints]
+FAULTS: list[Plant] = [cut_power, lose_hints, commit_late]
 """What the true code survives: the same faults under which the mutants fail."""

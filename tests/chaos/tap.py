@@ -22,7 +22,7 @@ class Network:
         self.acked = 0
         """Acknowledgements that all clients have heard."""
         self.deaf = 0.0
-        """How likely it is that a line breaks just when an acknowledgement comes, which is then lost."""
+        """How likely it is that a line breaks just when something was said, or when it is acknowledged."""
 
     def dialler(self, client: str, chance: Random) -> Dialler:
         """How one client connects."""
@@ -102,6 +102,9 @@ class Tapped:
             if frame["type"] not in QUIET:
                 self._note("said", client=self._client, line=self._line, frame=without_secrets(frame))
         self._inner.write(data)
+        if b'"cid"' in data and self._network.deaf and self._chance.random() < self._network.deaf:
+            self.broken = True
+            self.close()
 
     def close(self) -> None:
         """End the line."""

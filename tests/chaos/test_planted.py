@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from pathlib import Path
 
 import pytest
 
+from mrccsc_server import app
 from mrccsc_server.cluster.memory import MemoryHub
+from mrccsc_tui.client import RequestError
 from mrccsc_tui.engine import engine
 from mrccsc_tui.link.connection import Connection
 from tests.chaos import planted
@@ -20,7 +23,7 @@ from tests.chaos.planted import FAULTS, MUTANTS, Ground, Luck, Plant, lose_hints
 from tests.chaos.trial import Trial, until
 
 ACKED = 150
-ROUNDS = 3
+ROUNDS = 2
 LONG = {lose_hints_without_a_sweep: 16.0}
 """Seconds that a trial gets to come to rest where the invariant is about just that; others get little."""
 
@@ -42,6 +45,17 @@ async def play(
     trial = Trial(None, nodes.ports, seed=7, system="two nodes", bounds={"presence": presence}, patience=0.05)
     trial.company.pace = (0.0, 0.06)
     trial.company.restarts = 5
+    # Among mutants the play itself may come to nothing: what was recorded until then is judged all the same.
+    with contextlib.suppress(*() if plants == tuple(FAULTS) else (RequestError, AssertionError, LookupError)):
+        await live(trial, ground, patience)
+    await trial.abandon()
+    await nodes.stop()
+    records = await trial.dump(nodes.url)
+    return records, judge(records)
+
+
+async def live(trial: Trial, ground: Ground, patience: float) -> None:
+    """From the first account to the last view."""
     await trial.begin()
     trial.network.deaf = 0.05
     ground.chance.live = True
@@ -57,9 +71,6 @@ async def play(
     trial.company.restarts = 0
     await until(lambda: trial.acked >= ACKED + 50, patience)
     await trial.end(patience)
-    await nodes.stop()
-    records = await trial.dump(nodes.url)
-    return records, judge(records)
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +87,8 @@ async def test_a_planted_fault_is_found(plant: Plant, tmp_path: Path, monkeypatc
     # A system that is broken answers late or never: nobody waits for it as for a good one.
     monkeypatch.setattr(engine, "PATIENCE", 2.0)
     monkeypatch.setitem(Connection.__init__.__kwdefaults__, "deadline", 2.0)
+    monkeypatch.setattr(app, "DRAIN", 0.5)
+    monkeypatch.setattr(app, "FINISH", 0.5)
     _, violations = await play(tmp_path, monkeypatch, plant, patience=LONG.get(plant, 3.0), presence=0.2)
     assert MUTANTS[plant] & set(names(violations)), f"the checker found only {names(violations)}"
 

@@ -93,6 +93,10 @@ class Trial:
         for device in [*fresh, *self.company.devices]:
             await device.stop()
 
+    async def abandon(self) -> None:
+        """End what still runs, however the run has come to an end."""
+        await self.company.disband()
+
     async def _same(self, fresh: Sequence[Device]) -> bool:
         """Whether all show what a fresh sign-in does. Read marks are gathered for a moment before they are told."""
         await asyncio.sleep(TRY)

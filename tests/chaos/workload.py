@@ -88,6 +88,15 @@ class Company:
             if isinstance(failure, BaseException):
                 raise failure
 
+    async def disband(self) -> None:
+        """Whoever still runs ends, whatever they were doing."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for device in self.devices:
+            if device.client is not None:
+                await device.stop()
+
     async def _live(self, device: Device) -> None:
         while self._going:
             await asyncio.sleep(device.chance.uniform(*self.pace))
@@ -176,18 +185,16 @@ class Company:
     async def race_a_removal(self) -> None:
         """Somebody is removed from a group while they speak there without a pause, and comes back."""
         conv = self.groups[0]
-        inside = [one for one in self.devices if one.client is not None and conv in one.up.store.conversations]
-        owner = next((one for one in inside if one.up.store.conversations[conv].role == "owner"), None)
-        other = next((one for one in inside if owner is not None and one.user != owner.user), None)
-        if owner is None or other is None:
+        with suppress(AssertionError):
+            await wait_until(lambda: self._pair(conv) is not None, "two who can race", 10)
+        pair = self._pair(conv)
+        if pair is None:
             return
-        await self._online(owner, other)
-        if owner.client is None or other.client is None:
-            return
+        owner, other = pair
         call = owner.ask("remove", lambda: owner.up.remove_member(conv, other.user), conv=conv, user=other.user)
         removal: asyncio.Task[None] | None = None
         for at in range(RACING):
-            if other.client is None or conv not in other.up.store.conversations:
+            if other.client is None or owner.client is None or conv not in other.up.store.conversations:
                 break
             other.send(conv, f"race {self._text(other)}")
             if at == RACING // 20:
@@ -196,9 +203,16 @@ class Company:
         await (call if removal is None else removal)
         await owner.ask("invite", lambda: owner.up.invite(conv, other.user), conv=conv, user=other.user)
 
-    async def _online(self, *devices: Device) -> None:
-        with suppress(AssertionError):
-            await wait_until(lambda: all(one.client and one.up.status.online for one in devices), "being online", 5)
+    def _pair(self, conv: int) -> tuple[Device, Device] | None:
+        """The owner of a group and a member, both with a line."""
+        inside = [
+            one
+            for one in self.devices
+            if one.client is not None and one.up.status.online and conv in one.up.store.conversations
+        ]
+        owner = next((one for one in inside if one.up.store.conversations[conv].role == "owner"), None)
+        other = next((one for one in inside if owner is not None and one.user != owner.user), None)
+        return None if owner is None or other is None else (owner, other)
 
     async def _change(self, device: Device) -> None:
         conv = device.chance.choice(self.groups)

@@ -106,7 +106,9 @@ class Trace:
         self.by_what: dict[str, list[Record]] = defaultdict(list)
         for record in records:
             self.by_what[record["what"]].append(record)
-        self.users: dict[str, int] = {one["client"]: one["user"] for one in self.by_what["user"]}
+        # A client that never came to sign in is nobody's.
+        self.users: dict[str, int] = defaultdict(int)
+        self.users.update({one["client"]: one["user"] for one in self.by_what["user"]})
         self.stored: dict[int, StoredLog] = {}
         for record in self.by_what["stored"]:
             self.stored[record["conv"]] = StoredLog(record, {entry["seq"]: entry for entry in record["entries"]})
