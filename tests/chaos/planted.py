@@ -24,8 +24,8 @@ from mrccsc_server.services.roster import Arrival, LiveConversation, LiveUser
 from mrccsc_server.services.sweep import Sweep
 from mrccsc_server.storage import log as stored_log
 from mrccsc_shared.errors import ErrorCode, Refusal
-from mrccsc_tui.state.cache import Cache
-from mrccsc_tui.state.changes import MessageChanged
+from mrccsc_tui.state.log import Log as HeldLog
+from mrccsc_tui.state.store import Store as HeldStore
 from tests.chaos.nodes import Patch, Spoil
 
 
@@ -172,7 +172,7 @@ def reserve_seqs(ground: Ground) -> None:
     """Take a seq that nothing is stored at, as a counter beside the transaction would."""
     reserved: list[int] = []
 
-    def reserve(facts: Facts) -> None:
+    def reserve(facts: Facts, _: Needs) -> None:
         for conversation in facts.conversations.values():
             if not reserved and ground.chance.random() < 0.1:
                 conversation.head += 1
@@ -185,23 +185,24 @@ def check_membership_outside(ground: Ground) -> None:
     """Judge by what was known of the membership a moment before the transaction."""
     seen: dict[tuple[int, int], float] = {}
 
-    def outdate(facts: Facts) -> None:
+    def outdate(facts: Facts, need: Needs) -> None:
         now = time.monotonic()
+        askers = {(conv, by) for conv, by, _ in need.cids}
         for key, member in list(facts.members.items()):
             if member.state == "member":
                 seen[key] = now
-            elif seen.get(key, 0) > now - 1:
+            elif key in askers and seen.get(key, 0) > now - 1:
                 facts.members[key] = replace(member, state="member")
 
     _on_facts(ground, outdate)
 
 
-def _on_facts(ground: Ground, change: Callable[[Facts], None]) -> None:
+def _on_facts(ground: Ground, change: Callable[[Facts, Needs], None]) -> None:
     load = stored_log.load_facts
 
     async def load_facts(transaction: Any, need: Needs) -> Any:
         facts, bodies = await load(transaction, need)
-        change(facts)
+        change(facts, need)
         return facts, bodies
 
     ground.patch(stored_log, "load_facts", load_facts)
@@ -289,7 +290,12 @@ def lose_hints_without_a_sweep(ground: Ground) -> None:
         await asyncio.Event().wait()
 
     ground.patch(Sweep, "run", never)
-    lose_hints(ground)
+
+    def carry(deliver: Any, hint: Any) -> None:
+        if not (ground.chance.live and isinstance(hint, EntryHint)):
+            carry_soon(deliver, hint)
+
+    ground.hub.carry = carry
 
 
 def lose_hints(ground: Ground) -> None:
@@ -357,14 +363,19 @@ def call_everybody_offline(ground: Ground) -> None:
 # -- the client ---------------------------------------------------------------------------------------------------
 
 
-def cache_no_changes(ground: Ground) -> None:
-    """A client that keeps on disk what was said, and not what became of it."""
-    note = Cache.note
+def resume_from_beyond(ground: Ground) -> None:
+    """A client that says it has one entry more than it has, and takes what comes then for the next."""
+    cursors, receive = HeldStore.cursors, HeldLog.receive
 
-    def forgetful(self: Cache, changes: Any) -> None:
-        note(self, [change for change in changes if not isinstance(change, MessageChanged)])
+    def beyond(self: HeldStore) -> dict[int, int]:
+        return {conv: cursor + 1 for conv, cursor in cursors(self).items()} if ground.chance.live else cursors(self)
 
-    ground.patch(Cache, "note", forgetful)
+    def take(self: HeldLog, entry: Any) -> Any:
+        self.cursor = max(self.cursor, entry.seq - 1)
+        return receive(self, entry)
+
+    ground.patch(HeldStore, "cursors", beyond)
+    ground.patch(HeldLog, "receive", take)
 
 
 Plant = Callable[[Ground], None]
@@ -386,7 +397,7 @@ MUTANTS: dict[Plant, set[str]] = {
     keep_former_members: {"I11"},
     cut_texts: {"I5"},
     call_everybody_offline: {"I14"},
-    cache_no_changes: {"I13"},
+    resume_from_beyond: {"I6"},
 }
 """Each mutant, with the invariants of which at least one must be found broken."""
 

@@ -24,6 +24,7 @@ from tests.chaos.trial import Trial, until
 
 ACKED = 150
 ROUNDS = 2
+RACES = 2
 LONG = {lose_hints_without_a_sweep: 16.0}
 """Seconds that a trial gets to come to rest where the invariant is about just that; others get little."""
 
@@ -64,12 +65,22 @@ async def live(trial: Trial, ground: Ground, patience: float) -> None:
         for device in trial.company.devices:
             if device.client is not None:
                 device.drop()
-        await trial.company.race_a_removal()
+        for _ in range(RACES):
+            await trial.company.race_a_removal()
     await until(lambda: trial.acked >= ACKED, patience)
     trial.network.deaf = 0.0
+    # What was changed is on the disk of all when they start again.
+    await trial.company.rest()
+    trial.company.change_words()
+    await trial.company.come_to_rest(patience)
+    for device in trial.company.devices:
+        await device.stop()
+        await device.start()
+    trial.company.go()
     # In the end lines last, so that nobody is told by a new session what a hint should have told.
     trial.company.restarts = 0
-    await until(lambda: trial.acked >= ACKED + 50, patience)
+    acked = trial.acked
+    await until(lambda: trial.acked >= acked + 50, patience)
     await trial.end(patience)
 
 

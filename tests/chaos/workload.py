@@ -182,6 +182,13 @@ class Company:
             await asyncio.sleep(device.chance.uniform(0, 0.5))
         await device.ask("invite", lambda: device.up.invite(conv, other.user), conv=conv, user=other.user)
 
+    def change_words(self) -> None:
+        """Everybody changes one of their words, where they have one."""
+        for device in self.devices:
+            for conv in (*self.groups, *self.directs):
+                if conv in device.up.store.conversations and (row := self._message(device, conv, own=True)):
+                    device.edit(conv, row.seq, self._text(device))
+
     async def race_a_removal(self) -> None:
         """Somebody is removed from a group while they speak there without a pause, and comes back."""
         conv = self.groups[0]
