@@ -33,6 +33,8 @@ class FakeTransport:
     def __init__(self) -> None:
         self.sent: list[Frame] = []
         self.ended = False
+        self.deaf = False
+        """Leave pings unanswered that are owed an answer."""
         self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
         self._taken = 0
 
@@ -40,7 +42,11 @@ class FakeTransport:
         return await self._chunks.get()
 
     def write(self, data: bytes) -> None:
-        self.sent.extend(json.loads(line) for line in data.splitlines())
+        frames = [json.loads(line) for line in data.splitlines()]
+        self.sent.extend(frames)
+        for frame in frames:
+            if frame["type"] == "ping" and "id" in frame and not self.deaf:
+                self.deliver({"type": "pong", "re": frame["id"], "at": 1})
 
     def close(self) -> None:
         if not self.ended:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mrccsc_tui.link import connection
 from mrccsc_tui.link.connection import Connection
 from mrccsc_tui.link.errors import LineLost, RequestError
 from tests.client.fakes import WELCOME, FakeTransport, entry, error, message
@@ -57,6 +58,7 @@ async def line() -> AsyncIterator[Open]:
 
 
 async def test_answers_find_their_requests_in_any_order_and_are_received_in_theirs(line: Open) -> None:
+    line.transport.deaf = True
     await line.begin()
     first, second = line.connection.ask({"type": "session.list"}), line.connection.ask({"type": "ping"})
     one, two = await line.transport.asked("session.list"), await line.transport.asked("ping")
@@ -110,6 +112,28 @@ async def test_both_ends_keep_saying_something_and_silence_ends_the_line(line: O
     await line.transport.asked("ping")
     await line.transport.asked("ping")
     assert await line.end() == "The server fell silent."
+
+
+async def test_a_server_that_hangs_is_asked_whether_it_lives_and_left(
+    line: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "DOUBT", 0.1)
+    line.transport.deaf = True
+    await line.begin(heartbeat=600)
+    answer = line.connection.ask({"type": "session.list"})
+    assert "id" in await line.transport.asked("ping")
+    assert await line.end() == "The server fell silent."
+    with pytest.raises(RequestError):
+        await answer
+
+
+async def test_a_server_that_only_takes_its_time_is_waited_for(line: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "DOUBT", 0.1)
+    await line.begin(heartbeat=600)
+    for doubts in range(1, 5):
+        line.connection.tell({"type": "typing", "conv": 5})
+        await wait_until(lambda doubts=doubts: line.ear.heard == [("pong", "ping")] * doubts, "a sign of life")
+    assert line.connection.alive
 
 
 async def test_the_servers_pings_keep_the_line(line: Open) -> None:

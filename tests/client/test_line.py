@@ -159,8 +159,8 @@ async def test_a_session_that_is_over_is_forgotten_but_not_what_was_said(world: 
     else:
         line.deliver(_welcome())
         line.deliver(error(await line.asked("session.resume"), "unauthenticated"))
-    await wait_until(lambda: world.client.status.phase == "stopped", "being signed out")
-    assert not world.client.has_token
+    await wait_until(lambda: world.client.status.phase == "stopped", "the line being given up")
+    await wait_until(lambda: not world.client.has_token, "being signed out")
     assert load_session("ann") is None
     assert [one.text for one in world.client.store.pending(5)] == ["keep me"]
     assert "signed out" in world.client.status.words(0)

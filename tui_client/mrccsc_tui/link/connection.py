@@ -29,6 +29,10 @@ log = logging.getLogger(__name__)
 DEADLINE = 15.0
 """Seconds until a request without an answer counts as unanswered."""
 
+DOUBT = 5.0
+"""Seconds without a word after something was said at which the server is asked whether it lives; after as many more the
+line is given up. A node that hangs is so left long before the heartbeats tell."""
+
 WELCOME_TIME = 8.0
 """Seconds until a server must have said who it is."""
 
@@ -48,6 +52,7 @@ Receiver = Callable[[Frame, Frame], None]
 """Takes a frame, and the request that it answers (empty for an event)."""
 
 _CLOSED = "The server closed the connection."
+_SILENT = "The server fell silent."
 _NO_GREETING = "The server does not greet. It may want an encrypted line (TLS), or not be an MRCCSC server."
 _FORGET = {CloseCode.REVOKED, CloseCode.LOGGED_OUT}
 
@@ -73,6 +78,9 @@ class Connection:
         self._next_id = 1
         self._heartbeat = HEARTBEAT
         self._sent_at = self._loop.time()
+        self._unheard_since: float | None = None
+        """When something was said that nothing has followed yet."""
+        self._doubted_at: float | None = None
         self._ended: LineLost | None = None
         self.welcome: Frame = {}
 
@@ -109,6 +117,8 @@ class Connection:
 
     def _write(self, data: bytes) -> None:
         self._sent_at = self._loop.time()
+        if self._unheard_since is None:
+            self._unheard_since = self._sent_at
         self._transport.write(data)
 
     def _expire(self, number: int) -> None:
@@ -151,7 +161,8 @@ class Connection:
                 self._take(frame)
         except LineLost as lost:
             self.close(lost)
-            raise
+            # Given up here, the line only ends as if the server had closed it.
+            raise self._ended or lost from None
         finally:
             pulse.cancel()
             self.close()
@@ -169,12 +180,20 @@ class Connection:
                 one.answer.set_exception(RequestError("no_answer", "The connection broke before the answer came."))
 
     async def _keep_alive(self) -> None:
-        """Say something at least once a heartbeat."""
+        """Say something at least once a heartbeat, and give the line up when nothing comes back."""
         rest = self._heartbeat / 2
         while True:
-            await asyncio.sleep(rest)
-            if self._loop.time() - self._sent_at >= rest * 0.9:
-                self.tell({"type": "ping"})
+            await asyncio.sleep(min(rest, DOUBT / 2))
+            now = self._loop.time()
+            if self._unheard_since is None or now - self._unheard_since < DOUBT:
+                if now - self._sent_at >= rest * 0.9:
+                    self.tell({"type": "ping"})
+            elif self._doubted_at is None:
+                self._doubted_at = now
+                # One with an id, which is owed an answer.
+                self.ask({"type": "ping"})
+            elif now - self._doubted_at >= DOUBT:
+                self.close(LineLost(_SILENT))
 
     def _take(self, frame: Frame) -> None:
         match frame["type"]:
@@ -215,11 +234,12 @@ class Connection:
             except TimeoutError:
                 if patience is None:
                     raise
-                raise LineLost("The server fell silent.") from None
+                raise LineLost(_SILENT) from None
             except OSError:
                 raise LineLost("The connection broke.") from None
             if not data:
                 raise LineLost(_CLOSED)
+            self._unheard_since = self._doubted_at = None
             # A flood of frames must not keep the screen from its turn.
             await asyncio.sleep(0)
             try:
