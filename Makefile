@@ -1,6 +1,7 @@
 # make run     chat: make the environment, start a server in the background if none runs, open the client
 # make test    run all tests            ARGS='-k framing' passes options on to pytest
 # make cluster a whole cluster: MariaDB, Redis, three nodes and nginx, until Ctrl+C    ARGS='--fresh' forgets the last
+# make bench   how fast it is on this machine, beside a relay that does nothing    QUICK=1 in a few minutes
 # make check   lint, format, types, import rules, generated documents
 # make docs    write the generated documents again
 # make lock    pin the newest versions that pyproject.toml allows
@@ -14,7 +15,7 @@ SOURCES := shared server tui_client tests tools
 INPUTS := pyproject.toml requirements.lock tools/environment
 export PYTHON
 
-.PHONY: run test cluster check docs lock clean help
+.PHONY: run test cluster bench check docs lock clean help
 
 run: $(VENV)/ready-run
 	@exec $(BIN)/mrccsc-tui --local $(ARGS)
@@ -26,6 +27,10 @@ test: $(VENV)/ready-dev
 cluster: $(VENV)/ready-run
 	@tools/environment servers
 	@exec $(BIN)/python -m tools.cluster $(ARGS)
+
+bench: $(VENV)/ready-run
+	@tools/environment servers
+	@exec $(BIN)/python -m tools.bench $(if $(QUICK),--quick) $(if $(CHECK),--check) $(ARGS)
 
 check: $(VENV)/ready-dev
 	$(BIN)/ruff check $(SOURCES)

@@ -51,7 +51,7 @@ def line_of(row: Row, name: str, result: Result) -> str:
 def main() -> int:
     """Exit code 1 when ``--check`` found a loss."""
     parser = argparse.ArgumentParser(prog="python -m tools.bench", description="Measure MRCCSC on this machine.")
-    parser.add_argument("--quick", action="store_true", help="one short round: about a minute")
+    parser.add_argument("--quick", action="store_true", help="one short round of everything")
     parser.add_argument("--check", action="store_true", help="compare the ratios with the committed results")
     parser.add_argument("--rows", default=",".join(row.name for row in ROWS), help="names of rows")
     parser.add_argument("--systems", default=",".join(SYSTEMS), help=f"of {', '.join(SYSTEMS)}")
@@ -72,6 +72,9 @@ def main() -> int:
     if options.keep:
         options.keep.write_text(json.dumps(told, indent=1) + "\n")
     if options.check:
+        if not COMMITTED.exists():
+            print(f"There are no results to compare with: keep some with --keep {COMMITTED}.", file=sys.stderr)
+            return 2
         lost = list(losses(told, json.loads(COMMITTED.read_text())))
         print("\n".join(lost) or "No ratio lost more than a fifth.", file=sys.stderr)
         return 1 if lost else 0
