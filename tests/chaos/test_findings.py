@@ -71,6 +71,20 @@ async def test_whom_a_word_mentions_since_an_edit_is_asked_when_it_is_read_from_
     await wait_until(lambda: mentions(world) == (2,), "the mention")
 
 
+async def test_reading_back_ends_when_what_the_server_gives_does_not_fit(world: World) -> None:
+    """It was asked for again and again, without end."""
+    line = await world.login(conversations=[conversation(head=9)])
+
+    async def answer() -> None:
+        while True:
+            asked = await line.asked("history.get")
+            line.deliver(page(asked, message(3), message(5)))
+
+    answering = asyncio.create_task(answer())
+    assert not await asyncio.wait_for(world.client.load_until(5, 2), 10)
+    answering.cancel()
+
+
 BEHIND = conversation(head=9, read=2, unread=5)
 
 

@@ -79,6 +79,10 @@ class History:
             if conversation.tail_start <= seq:
                 return True
             await self.load_older(conv, MAX_PAGE)
+            now = self._engine.store.conversations.get(conv)
+            if now is not None and now.tail_start == conversation.tail_start:
+                # What the server gives does not fit to what is held: asking for ever would not help.
+                return False
 
     async def around(self, conv: int, seq: int, count: int) -> HistoryPage:
         """A page around a seq that is not part of the held tail."""
