@@ -7,7 +7,6 @@ starting what was ended is itself a test.
 from __future__ import annotations
 
 import asyncio
-import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ import pytest
 
 from tests.client.party import Party
 from tests.cluster.site import Site
+from tests.missing import without
 from tests.wire.client import Client, Frame, matches
 from tests.wire.conftest import Stage as WireStage
 from tools.cluster.cluster import Cluster
@@ -28,13 +28,6 @@ heartbeat = 5
 presence_grace = 0.3
 members = 50
 """
-
-
-def without(error: ProgramError) -> None:
-    """Skip what needs a program that is not here; where nothing may be left out, fail."""
-    if os.environ.get("CI") == "true" or "MRCCSC_CI_RUN" in os.environ:
-        pytest.fail(str(error))
-    pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import trustme
+import uvloop
 
 from mrccsc_server.ports import StoreAway, StoreError
 from mrccsc_server.storage import make_store, migrations
@@ -294,8 +295,6 @@ def secured(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.mark.parametrize("scheme", ["mysql", "mysql+asyncmy"])
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_tls_by_a_known_authority(secured: MariaDb, scheme: str, loop: str) -> None:
-    uvloop = pytest.importorskip("uvloop") if loop == "uvloop" else None
-
     async def main() -> None:
         store = make_store(f"{secured.url('chat', scheme)}?ssl_ca={secured.folder / 'ca.pem'}", Limits())
         await store.open()
@@ -305,7 +304,7 @@ def test_tls_by_a_known_authority(secured: MariaDb, scheme: str, loop: str) -> N
             assert status.rows[0][1].startswith("TLS_")
         await store.close()
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop if uvloop else None) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop if loop == "uvloop" else None) as runner:
         runner.run(main())
 
 
