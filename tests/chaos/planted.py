@@ -391,7 +391,7 @@ MUTANTS: dict[Plant, set[str]] = {
     cut_the_catch_up: {"I6"},
     read_below_from: {"I11"},
     lose_read_marks: {"I12"},
-    lose_hints_without_a_sweep: {"I10"},
+    lose_hints_without_a_sweep: {"I10", "I13"},
     skip_a_seq: {"I6"},
     deliver_twice: {"I7"},
     keep_former_members: {"I11"},

@@ -127,7 +127,20 @@ def check_once(trace: Trace) -> Iterator[Violation]:
 
 
 def check_refused(trace: Trace) -> Iterator[Violation]:
-    """I3: what was refused for good never appears, and nothing appears that nobody asked for."""
+    """I3: what was refused for good never appears, and nothing appears that nobody asked for.
+
+    Where an attempt under the same cid had no answer, that one may still have been on its way: it was unknown.
+    """
+    answered = {
+        (one["client"], one["line"], one["frame"]["re"])
+        for one in trace.heard("ack", "error", "ok")
+        if "re" in one["frame"]
+    }
+    unknown = {
+        (one["client"], one["frame"]["cid"])
+        for one in trace.by_what["said"]
+        if "cid" in one["frame"] and (one["client"], one["line"], one["frame"].get("id")) not in answered
+    }
     placed = {
         (entry["by"], entry["cid"]): (log, entry)
         for log in trace.stored.values()
@@ -139,6 +152,8 @@ def check_refused(trace: Trace) -> Iterator[Violation]:
         if request is None or code in RETRYABLE or code == "cid_conflict":
             continue
         cid, client = request["frame"].get("cid", ""), error["client"]
+        if (client, cid) in unknown:
+            continue
         log, entry = placed.get((trace.users[client], cid), (None, None))
         if log is not None and entry is not None:
             text = f"{client} was refused cid {cid} ({code}), but it is entry {entry['seq']} of conversation {log.conv}"
