@@ -2,6 +2,7 @@
 # make test    run all tests            ARGS='-k framing' passes options on to pytest
 # make cluster a whole cluster: MariaDB, Redis, three nodes and nginx, until Ctrl+C    ARGS='--fresh' forgets the last
 # make bench   how fast it is on this machine, beside a relay that does nothing    QUICK=1 in a few minutes
+# make chaos   real clients on a real cluster while faults strike, and a verdict    ARGS='--seconds 60 --seed 7'
 # make check   lint, format, types, import rules, generated documents
 # make docs    write the generated documents again
 # make lock    pin the newest versions that pyproject.toml allows
@@ -15,7 +16,7 @@ SOURCES := shared server tui_client tests tools
 INPUTS := pyproject.toml requirements.lock tools/environment
 export PYTHON
 
-.PHONY: run test cluster bench check docs lock clean help
+.PHONY: run test cluster bench chaos check docs lock clean help
 
 run: $(VENV)/ready-run
 	@exec $(BIN)/mrccsc-tui --local $(ARGS)
@@ -31,6 +32,10 @@ cluster: $(VENV)/ready-run
 bench: $(VENV)/ready-run
 	@tools/environment servers
 	@exec $(BIN)/python -m tools.bench $(if $(QUICK),--quick) $(if $(CHECK),--check) $(ARGS)
+
+chaos: $(VENV)/ready-dev
+	@tools/environment servers
+	@exec $(BIN)/python -m tests.chaos.run $(ARGS)
 
 check: $(VENV)/ready-dev
 	$(BIN)/ruff check $(SOURCES)

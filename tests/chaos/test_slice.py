@@ -13,6 +13,7 @@ from tests.chaos.checker.trace import Trace
 from tests.chaos.faults.base import Fault
 from tests.chaos.faults.kinds import CLUSTER, EMBEDDED
 from tests.chaos.run import play
+from tests.missing import without
 
 SEED = 7
 HASTE = 0.4
@@ -36,9 +37,7 @@ async def test_the_embedded_default_survives_every_fault(tmp_path: Path) -> None
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.skipif(
-    not all(shutil.which(name, path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin") for name in PROGRAMS),
-    reason="needs MariaDB, Redis and nginx; on Debian: apt-get install mariadb-server redis-server nginx",
-)
 async def test_a_cluster_survives_every_fault(tmp_path: Path) -> None:
+    if not all(shutil.which(name, path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin") for name in PROGRAMS):
+        without("MariaDB, Redis or nginx is missing; on Debian: apt-get install mariadb-server redis-server nginx")
     await strike("cluster", tmp_path, CLUSTER)
