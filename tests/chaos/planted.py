@@ -21,7 +21,6 @@ from mrccsc_server.ports import Cluster, EntryHint, ReadMark, Store
 from mrccsc_server.services import live as live_module
 from mrccsc_server.services.live import Live
 from mrccsc_server.services.roster import Arrival, LiveConversation, LiveUser
-from mrccsc_server.services.sweep import Sweep
 from mrccsc_server.storage import log as stored_log
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_tui.state.log import Log as HeldLog
@@ -196,6 +195,12 @@ def check_membership_outside(ground: Ground) -> None:
 
     _on_facts(ground, outdate)
 
+    # So that who is removed on one node goes on talking on the other for a moment.
+    def carry(deliver: Any, hint: Any) -> None:
+        asyncio.get_running_loop().call_later(0.05, carry_soon, deliver, hint)
+
+    ground.hub.carry = carry
+
 
 def _on_facts(ground: Ground, change: Callable[[Facts, Needs], None]) -> None:
     load = stored_log.load_facts
@@ -281,21 +286,6 @@ def lose_read_marks(ground: Ground) -> None:
 
 
 # -- what is delivered --------------------------------------------------------------------------------------------
-
-
-def lose_hints_without_a_sweep(ground: Ground) -> None:
-    """Rely on hints: what they do not bring is never looked for."""
-
-    async def never(_: Sweep) -> None:
-        await asyncio.Event().wait()
-
-    ground.patch(Sweep, "run", never)
-
-    def carry(deliver: Any, hint: Any) -> None:
-        if not (ground.chance.live and isinstance(hint, EntryHint)):
-            carry_soon(deliver, hint)
-
-    ground.hub.carry = carry
 
 
 def lose_hints(ground: Ground) -> None:
@@ -391,7 +381,6 @@ MUTANTS: dict[Plant, set[str]] = {
     cut_the_catch_up: {"I6"},
     read_below_from: {"I11"},
     lose_read_marks: {"I12"},
-    lose_hints_without_a_sweep: {"I10", "I13"},
     skip_a_seq: {"I6"},
     deliver_twice: {"I7"},
     keep_former_members: {"I11"},
