@@ -79,9 +79,10 @@ async def test_a_search_that_gives_way_to_the_next_has_not_failed(show: Show, re
         replay.silent.add("search.messages")
         await stage.press("f4")
         await stage.type("wind")
-        await stage.until(lambda: asked() == ["wind"], "the first search")
+        # A slow hand, or a slow machine, asks for what it has typed so far.
+        await stage.until(lambda: asked()[-1:] == ["wind"], "the first search")
         await stage.type("ow")
-        await stage.until(lambda: asked() == ["wind", "window"], "the second search")
+        await stage.until(lambda: asked()[-1:] == ["window"], "the second search")
         assert "failed" not in stage.text
         replay.silent.clear()
         await stage.press("space")
