@@ -65,7 +65,7 @@ class Device:
         client.subscribe(lambda changes: self._follow(client.store, changes))
         self.client = client
         await client.start()
-        held = {conv: [one.tail_start, one.cursor] for conv, one in client.store.conversations.items()}
+        held = {conv: [one.tail_start, one.cursor, one.start] for conv, one in client.store.conversations.items()}
         self._recorder.note("open", client=self.name, held=held, probe=probe)
 
     async def register(self) -> None:

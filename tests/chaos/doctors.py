@@ -154,9 +154,19 @@ def show_a_row_twice(history: History) -> None:
 def begin_anew_untold(history: History) -> None:
     grew = next(one for one in pick(history, "grew", client="ann") if one["first"] == 5)
     at = history.index(grew) + 1
-    history.insert(at, {"t": grew["t"], "what": "restart", "client": "ann", "conv": CONV + 1, "cursor": 2})
-    history.insert(at, {"t": grew["t"], "what": "added", "client": "ann", "conv": CONV + 1, "cursor": 1})
+    history.insert(at, {"t": grew["t"], "what": "restart", "client": "ann", "conv": CONV, "cursor": 5})
+    # What was told of another conversation allows nothing here.
+    view = {"conv": CONV + 1, "head": 5, "from": 3, "read": 0}
+    frame = {"type": "conversation", "conversation": view}
+    history.insert(at, {"t": grew["t"], "what": "heard", "client": "ann", "line": 1, "frame": frame})
     renumber(history)
+
+
+def begin_where_nobody_said(history: History) -> None:
+    added = pick(history, "added", client="cat")[0]
+    added["cursor"] += 1
+    grew = pick(history, "grew", client="cat")[0]
+    drop(history, grew)
 
 
 def swap_what_a_device_said(history: History) -> None:
@@ -328,6 +338,7 @@ DOCTORS: list[tuple[str, Callable[[History], None]]] = [
     ("I6", miss_everything_silently),
     ("I6", show_a_hole),
     ("I6", begin_anew_untold),
+    ("I6", begin_where_nobody_said),
     ("I7", give_an_entry_twice),
     ("I7", show_something_twice),
     ("I7", show_a_row_twice),

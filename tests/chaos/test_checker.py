@@ -10,9 +10,9 @@ import pytest
 
 from tests.chaos.checker import judge
 from tests.chaos.checker.violation import names
-from tests.chaos.doctors import DOCTORS, History
+from tests.chaos.doctors import DOCTORS, History, pick, renumber
 from tests.chaos.history import Recorder, read
-from tests.chaos.story import Story
+from tests.chaos.story import CONV, Story
 
 
 def tell() -> Story:
@@ -47,6 +47,18 @@ def good() -> History:
 
 
 def test_a_good_history_is_found_good(good: History) -> None:
+    assert [one.story(good) for one in judge(good)] == []
+
+
+def test_a_tail_may_begin_anew_where_from_moved(good: History) -> None:
+    """Several words of the server come at once, before the client takes in the first: the last is of something else."""
+    grew = next(one for one in pick(good, "grew", client="bob") if one["first"] == 4)
+    views = [{"conv": CONV, "head": 4, "from": 3, "read": 0}, {"conv": CONV + 1, "head": 9, "from": 1, "read": 0}]
+    frames = [{"type": "conversation", "conversation": view} for view in views]
+    told = [{"t": grew["t"], "what": "heard", "client": "bob", "line": 1, "frame": frame} for frame in frames]
+    at = good.index(grew) + 1
+    good[at:at] = [*told, {"t": grew["t"], "what": "restart", "client": "bob", "conv": CONV, "cursor": 4}]
+    renumber(good)
     assert [one.story(good) for one in judge(good)] == []
 
 

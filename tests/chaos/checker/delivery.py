@@ -1,4 +1,4 @@
-"""I6, I7, I10: what connections were given and clients took in has no holes, comes once, and comes in time."""
+"""I6, I7, I10 on the wire: what connections were given has no holes, comes once, and comes in time."""
 
 from __future__ import annotations
 
@@ -67,62 +67,6 @@ def _caught_up(trace: Trace, record: Record) -> Iterator[Violation]:
             text = f"{record['client']} resumed conversation {conv} from {cursor}; the head is {head}, but it was given"
             told = "limited" if part["limited"] else "not limited, no reset"
             yield found("I6", f"{text} {_ranges(seqs)} ({told})", request, record)
-
-
-def check_clients(trace: Trace) -> Iterator[Violation]:
-    """I6, I7 in the client: its tail grows by the next seq, or begins anew where the server told it to."""
-    held: dict[str, dict[int, int]] = defaultdict(dict)
-    shown: dict[tuple[str, int], Record] = {}
-    told: dict[str, Record] = {}
-    for record in trace.records:
-        client = record.get("client", "")
-        match record["what"]:
-            case "open":
-                held[client] = {int(conv): span[1] for conv, span in record["held"].items()}
-            case "heard" if record["frame"]["type"] in {"session.ready", "conversation", "conversations"}:
-                told[client] = record
-            case "added" | "restart":
-                conv, cursor = record["conv"], record["cursor"]
-                before = held[client].get(conv)
-                if record["what"] == "restart" and before is not None and not _told(told.get(client), conv):
-                    text = f"{client} began conversation {conv} anew at {cursor} (it had it up to {before}) untold"
-                    yield found("I6", text, shown.get((client, conv)), told.get(client), record)
-                held[client][conv] = cursor
-            case "gone":
-                held[client].pop(record["conv"], None)
-            case "grew":
-                conv, first, last = record["conv"], record["first"], record["last"]
-                cursor = held[client].get(conv, first - 1)
-                if first != cursor + 1:
-                    name, how = ("I7", "again") if first <= cursor else ("I6", "with a hole before it")
-                    text = f"{client} showed entry {first} of conversation {conv} {how}: its tail ended at {cursor}"
-                    yield found(name, text, shown.get((client, conv)), record)
-                held[client][conv] = max(last, cursor)
-                shown[client, conv] = record
-
-
-def _told(record: Record | None, conv: int) -> bool:
-    """Whether the server said something that lets a tail begin anew: limited, reset, or another beginning."""
-    if record is None:
-        return False
-    frame = record["frame"]
-    if frame["type"] == "session.ready":
-        limited = any(one["conv"] == conv and one["limited"] for one in frame["missed"])
-        return bool(frame["reset"] or limited or any(one["conv"] == conv for one in frame["conversations"]))
-    listed = [frame["conversation"]] if frame["type"] == "conversation" else frame["conversations"]
-    return any(one["conv"] == conv for one in listed)
-
-
-def check_views(trace: Trace) -> Iterator[Violation]:
-    """I7 at the end: no client shows a seq or a cid twice."""
-    for record in trace.by_what["view"]:
-        for conv, rows in record["logs"].items():
-            seqs = [row["seq"] for row in rows]
-            cids = [row["cid"] for row in rows if "cid" in row]
-            if len(set(seqs)) < len(seqs) or seqs != sorted(seqs):
-                yield found("I7", f"{record['client']} shows conversation {conv} out of order or twice", record)
-            elif len(set(cids)) < len(cids):
-                yield found("I7", f"{record['client']} shows one cid of conversation {conv} twice", record)
 
 
 def check_reach(trace: Trace) -> Iterator[Violation]:
