@@ -131,7 +131,8 @@ def _any(columns: Sequence[str], keys: Sequence[Values], ending: str = "") -> st
 
 def _ranges(query: Query, within: str, keys: Sequence[Values]) -> str:
     ranges = _any(query.by, keys, f" AND {within} BETWEEN ? AND ?")
-    return _MAIN_TABLE.sub(r" FROM \1 FORCE INDEX (PRIMARY)", query.sql, count=1).replace("{}", ranges)
+    head, main, rest = _around_main_table(query.sql)
+    return f"{head} FROM {main} FORCE INDEX (PRIMARY){rest.replace('{}', ranges)}"
 
 
 def _join(query: Query, keys: Sequence[Values]) -> str:
@@ -144,8 +145,17 @@ def _join(query: Query, keys: Sequence[Values]) -> str:
         columns.append(f"k{number} {'CHAR(64)' if is_bytes else 'BIGINT'} PATH '$[{number}]'")
         conditions.append(f"{column} = {f'UNHEX(asked.k{number})' if is_bytes else f'asked.k{number}'}")
     table = f"JSON_TABLE('{text}', '$[*]' COLUMNS ({', '.join(columns)})) asked"
-    joined = f" FROM {table} STRAIGHT_JOIN \\1 ON {' AND '.join(conditions)}"
-    return _MAIN_TABLE.sub(joined, query.sql, count=1).replace("{}", "TRUE")
+    head, main, rest = _around_main_table(query.sql)
+    condition = " AND ".join(conditions)
+    return f"{head} FROM {table} STRAIGHT_JOIN {main} ON {condition}{rest.replace('{}', 'TRUE')}"
+
+
+@lru_cache(maxsize=1_024)
+def _around_main_table(sql: str) -> tuple[str, str, str]:
+    """A query before its first FROM, the table there with its alias, and what follows."""
+    found = _MAIN_TABLE.search(sql)
+    assert found
+    return sql[: found.start()], found[1], sql[found.end() :]
 
 
 def _set(values: Collection[int]) -> str:
