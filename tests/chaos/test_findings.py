@@ -71,6 +71,18 @@ async def test_whom_a_word_mentions_since_an_edit_is_asked_when_it_is_read_from_
     await wait_until(lambda: mentions(world) == (2,), "the mention")
 
 
+async def test_whom_a_word_mentions_is_asked_again_when_it_was_changed_before_the_answer(world: World) -> None:
+    line = await world.login()
+    world.client.send(5, "hello @bob")
+    line.deliver(ack(await line.asked("message.send"), 2))
+    asked = await line.asked("history.get")
+    world.client.edit(5, 2, "goodbye @bob")
+    line.deliver(ack(await line.asked("message.edit"), 3))
+    line.deliver(page(asked, HELLO))
+    line.deliver(page(await line.asked("history.get"), {**HELLO, "text": "goodbye @bob", "rev": 3, "edited": 3}))
+    await wait_until(lambda: mentions(world) == (2,), "the mention")
+
+
 async def test_reading_back_ends_when_what_the_server_gives_does_not_fit(world: World) -> None:
     """It was asked for again and again, without end."""
     line = await world.login(conversations=[conversation(head=9)])

@@ -137,7 +137,7 @@ async def assert_same(client: ChatClient, fresh: ChatClient) -> None:
         return not differences
 
     # Read marks are gathered for a moment, and what counts cannot tell by themselves is asked for.
-    for _ in range(100):
+    for _ in range(20):
         if await compare():
             return
         await asyncio.sleep(0.1)

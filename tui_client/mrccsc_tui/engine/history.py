@@ -174,12 +174,15 @@ class History:
 
     async def _look_again(self, conv: int, seq: int) -> None:
         await self._engine.online_within(BEGINNING)
-        try:
-            await self._engine.ask({"type": "history.get", "conv": conv, "around": seq, "limit": 1})
-        except RequestError as refusal:
-            if refusal.retryable or refusal.code in {"offline", "no_answer"}:
-                return
-        self._unsure.discard((conv, seq))
+        while (conv, seq) in self._unsure:
+            # Taken off before it is asked for: changed again meanwhile, it is put on again, for the answer is too old.
+            self._unsure.discard((conv, seq))
+            try:
+                await self._engine.ask({"type": "history.get", "conv": conv, "around": seq, "limit": 1})
+            except RequestError as refusal:
+                if refusal.retryable or refusal.code in {"offline", "no_answer"}:
+                    self._unsure.add((conv, seq))
+                    return
 
     def _may_mention(self, conv: int, seq: int) -> bool:
         """An own word may have been kept, or changed, before the server had said whom it mentions."""
