@@ -94,11 +94,12 @@ class MariaDb:
 
     def execute(self, sql: str, database: str | None = None) -> list[tuple[object, ...]]:
         """Run one statement on a connection of its own; its rows."""
-        with contextlib.closing(self._connect(database)) as connection, connection.cursor() as cursor:
+        with contextlib.closing(self.connect(database)) as connection, connection.cursor() as cursor:
             cursor.execute(sql)
             return list(cursor.fetchall())
 
-    def _connect(self, database: str | None = None) -> pymysql.Connection[pymysql.cursors.Cursor]:
+    def connect(self, database: str | None = None, *, patience: int = 30) -> pymysql.Connection[pymysql.cursors.Cursor]:
+        """A connection that commits each statement, and waits ``patience`` seconds for an answer."""
         return pymysql.connect(
             host="127.0.0.1",
             port=self.port,
@@ -108,12 +109,12 @@ class MariaDb:
             charset="utf8mb4",
             autocommit=True,
             connect_timeout=5,
-            read_timeout=30,
+            read_timeout=patience,
         )
 
     def _answers(self) -> bool:
         try:
-            self._connect().close()
+            self.connect().close()
         except pymysql.MySQLError:
             return False
         return True
