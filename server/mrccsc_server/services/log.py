@@ -1,9 +1,10 @@
 """The heart: operations → group commit → delivery, in seq order.
 
-All that arrives while a commit is in flight goes into the next one. A few committers, chosen by conversation, hide the
-latency of a commit. After it each outcome is delivered and answered in the order of the batch, in one step; what must
-wait for entries of other nodes is delivered and answered in seq order all the same (see
-:mod:`mrccsc_server.services.live`). An answer is given only for what is durable.
+All that arrives while a commit is in flight goes into the next one: what a transaction costs, whatever is in it, is
+shared by as many as possible. Only where enough waits for a full one do several run at a time, never two on one
+conversation; that hides the latency of a slow commit. After it each outcome is delivered and answered in the order of
+the batch, in one step; what must wait for entries of other nodes is delivered and answered in seq order all the same
+(see :mod:`mrccsc_server.services.live`). An answer is given only for what is durable.
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import partial
 
 from mrccsc_server.domain.operations import Operation
 from mrccsc_server.domain.planning import Outcome
@@ -28,12 +27,26 @@ from mrccsc_shared.limits import Limits
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Submission:
-    operation: Operation
-    session: Session
-    acked: bool
-    done: Done
+WORTH = 256
+"""Operations that must wait for a commit to begin while another is in flight."""
+
+
+class _Submission(Arrival):
+    """An operation with who asked for it; an arrival once it is stored."""
+
+    __slots__ = ("operation", "service")
+
+    def __init__(self, service: LogService, operation: Operation, session: Session, done: Done, *, acked: bool) -> None:
+        # What was stored comes later.
+        self.origin = session
+        self.acked = acked
+        self.done: Done = done
+        self.service = service
+        self.operation = operation
+
+    def answer(self) -> None:
+        """Answer the request with the entry."""
+        self.service.answer(self, self.stored)
 
 
 class LogService:
@@ -58,8 +71,12 @@ class LogService:
         self._bus = bus
         self._limits = limits
         self._committed = committed
-        self._queues: list[deque[_Submission]] = [deque() for _ in range(committers)]
-        self._work = [asyncio.Event() for _ in self._queues]
+        self._committers = committers
+        self._queue: deque[_Submission] = deque()
+        self._work = asyncio.Event()
+        self._in_flight: set[int] = set()
+        """Conversations in the commits that are in flight."""
+        self._flying = 0
         self._open = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -67,20 +84,21 @@ class LogService:
     @property
     def waiting(self) -> int:
         """Operations that wait for a commit."""
-        return sum(map(len, self._queues))
+        return len(self._queue)
 
     def submit(self, operation: Operation, session: Session, done: Done, *, acked: bool) -> None:
         """Queue an operation; ``done`` gets its outcome in order, after the delivery. Raises ``overloaded``.
 
         With ``acked`` the session is answered by ``done`` itself and gets no entry.
         """
-        if self.waiting >= self._limits.commit_queue:
+        if len(self._queue) >= self._limits.commit_queue:
             raise Refusal(ErrorCode.OVERLOADED, retry_after=1_000)
-        which = operation.conv % len(self._queues)
-        self._queues[which].append(_Submission(operation, session, acked, done))
-        self._work[which].set()
+        self._queue.append(_Submission(self, operation, session, done, acked=acked))
+        if not self._flying or len(self._queue) == WORTH:
+            self._work.set()
+        if not self._open:
+            self._idle.clear()
         self._open += 1
-        self._idle.clear()
 
     async def perform(self, operation: Operation, session: Session) -> Stored | Duplicate:
         """Queue an operation and wait for its outcome. Raises its refusal."""
@@ -99,26 +117,49 @@ class LogService:
     async def run(self) -> None:
         """Commit what is queued, batch by batch, until cancelled."""
         async with asyncio.TaskGroup() as committers:
-            for queue, work in zip(self._queues, self._work, strict=True):
-                committers.create_task(self._commit(queue, work))
+            for _ in range(self._committers):
+                committers.create_task(self._commit_on())
 
     async def drain(self) -> None:
         """Wait until everything queued is stored and answered."""
         await self._idle.wait()
 
-    async def _commit(self, queue: deque[_Submission], work: asyncio.Event) -> None:
-        clock = asyncio.get_running_loop().time
+    async def _commit_on(self) -> None:
         while True:
-            if not queue:
-                work.clear()
-                await work.wait()
-            batch = [queue.popleft() for _ in range(min(len(queue), self._limits.commit_batch))]
-            operations = [submission.operation for submission in batch]
-            began = clock()
-            self._live.begin_commit(operations)
-            outcomes = await self._append(operations)
-            self._settle(batch, outcomes, clock() - began)
-            self._live.end_commit(operations)
+            if batch := self._take():
+                await self._commit(batch)
+            else:
+                self._work.clear()
+                await self._work.wait()
+
+    def _take(self) -> list[_Submission]:
+        """The next batch, in the order of the queue, of conversations that are in no commit; empty when none is due."""
+        most = self._limits.commit_batch
+        if not self._flying:
+            return [self._queue.popleft() for _ in range(min(len(self._queue), most))]
+        if len(self._queue) < WORTH:
+            return []
+        batch = [submission for submission in self._queue if submission.operation.conv not in self._in_flight][:most]
+        if len(batch) < WORTH:
+            return []
+        taken = set(batch)
+        self._queue = deque(submission for submission in self._queue if submission not in taken)
+        return batch
+
+    async def _commit(self, batch: list[_Submission]) -> None:
+        clock = asyncio.get_running_loop().time
+        operations = [submission.operation for submission in batch]
+        convs = {operation.conv for operation in operations}
+        began = clock()
+        self._flying += 1
+        self._in_flight |= convs
+        self._live.begin_commit(operations)
+        outcomes = await self._append(operations)
+        self._settle(batch, outcomes, clock() - began)
+        self._live.end_commit(operations)
+        self._in_flight -= convs
+        self._flying -= 1
+        self._work.set()
 
     async def _append(self, operations: list[Operation]) -> list[Outcome]:
         try:
@@ -130,35 +171,41 @@ class LogService:
             return [Refusal(ErrorCode.UNAVAILABLE)] * len(operations)
 
     def _settle(self, batch: list[_Submission], outcomes: list[Outcome], seconds: float) -> None:
-        stored = [outcome for outcome in outcomes if isinstance(outcome, Stored)]
-        hints: list[Hint] = [EntryHint(outcome) for outcome in stored]
+        stored: list[Stored] = []
+        hints: list[Hint] = []
         for submission, outcome in zip(batch, outcomes, strict=True):
-            conv = submission.operation.conv
-            if isinstance(outcome, Duplicate) and outcome.seq > (self._live.applied(conv) or outcome.seq):
-                # It was stored, but nobody may have been told: its commit was answered with an error.
-                hints.append(HeadHint(conv, outcome.seq))
+            if isinstance(outcome, Stored):
+                submission.stored = outcome
+                stored.append(outcome)
+                hints.append(EntryHint(outcome))
+            elif isinstance(outcome, Duplicate):
+                conv = submission.operation.conv
+                if outcome.seq > (self._live.applied(conv) or outcome.seq):
+                    # It was stored, but nobody may have been told: its commit was answered with an error.
+                    hints.append(HeadHint(conv, outcome.seq))
         if hints:
             # Before the delivery here: the others need not wait for what may be missing on this node.
             self._bus.publish(hints)
         for submission, outcome in zip(batch, outcomes, strict=True):
-            self._deliver(submission, outcome)
-        for hint in hints:
-            if isinstance(hint, HeadHint):
-                self._live.expect(hint.conv, hint.head)
+            if isinstance(outcome, Stored):
+                self._deliver(submission)
+            else:
+                self.answer(submission, outcome)
+        if len(hints) > len(stored):
+            for hint in hints:
+                if isinstance(hint, HeadHint):
+                    self._live.expect(hint.conv, hint.head)
         self._committed(len(batch), seconds, stored)
 
-    def _deliver(self, submission: _Submission, outcome: Outcome) -> None:
-        if not isinstance(outcome, Stored):
-            self._answer(submission, outcome)
-            return
-        done = partial(self._answer, submission)
+    def _deliver(self, submission: _Submission) -> None:
         try:
-            self._live.deliver(Arrival(outcome, submission.session, submission.acked, done))
+            self._live.deliver(submission)
         except Exception:
             log.exception("An entry could not be delivered")
-            self._live.expect(submission.operation.conv, outcome.entry["seq"])
+            self._live.expect(submission.operation.conv, submission.stored.entry["seq"])
 
-    def _answer(self, submission: _Submission, outcome: Outcome) -> None:
+    def answer(self, submission: _Submission, outcome: Outcome) -> None:
+        """Answer a submission with what became of it."""
         try:
             submission.done(outcome)
         except Exception:

@@ -18,7 +18,7 @@ PENDING_MAX = 1_024
 """Entries of one conversation that wait for those below them; what hints bring beyond is fetched in its turn."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Arrival:
     """A committed entry that came here.
 
