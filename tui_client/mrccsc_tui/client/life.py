@@ -215,7 +215,11 @@ class Life:
         return self.store.me
 
     def _before_lists(self, frame: Frame) -> None:
-        self._marks.compare(frame)
+        if frame["type"] == "session.ready" and self.store.is_void(frame):
+            # They name entries of another log.
+            self._marks.clear()
+        else:
+            self._marks.compare(frame)
         if frame["type"] != "session.ready":
             return
         user = frame["user"]

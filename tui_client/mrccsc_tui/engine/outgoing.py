@@ -13,11 +13,13 @@ from mrccsc_tui.engine.engine import Engine
 from mrccsc_tui.link.errors import RequestError
 from mrccsc_tui.link.outbox import Outbox, make_pending
 from mrccsc_tui.link.sender import Sender
-from mrccsc_tui.state.changes import Change, ConversationGone, Settled
+from mrccsc_tui.state.changes import Change, ConversationGone, Settled, SignedIn
 from mrccsc_tui.state.models import Pending, PendingKind
 
 FLUSH_AFTER = 0.1
 """Seconds in which acknowledgements are gathered before the disk hears of them: forgetting one is harmless."""
+
+ANOTHER_STORE = "The server was set back to a backup since; look whether this still fits, and try again."
 
 log = logging.getLogger(__name__)
 
@@ -166,8 +168,18 @@ class Outgoing:
                     self._engine.recount()
                 case ConversationGone(conv=conv):
                     self.forget(conv)
+                case SignedIn(reset=True):
+                    self._hold_back()
         if self._done:
             self._engine.tasks.start("settled", self._flush_soon())
+
+    def _hold_back(self) -> None:
+        """Do not send what names an entry by its seq: in a store with another epoch that may be another entry."""
+        held = [item for items in self._engine.store.pendings.values() for item in items.values()]
+        for item in held:
+            if item.state != "failed" and (item.target is not None or item.reply_to is not None):
+                self._sender.settled(item.conv, item.cid)
+                self._refused(item, RequestError("not_found", ANOTHER_STORE))
 
     async def _flush_soon(self) -> None:
         await self._engine.clock.sleep(FLUSH_AFTER)

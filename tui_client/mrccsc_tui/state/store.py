@@ -186,6 +186,10 @@ class Store:
         log = self.logs[conv]
         self.conversations[conv] = replace(self.conversations[conv], tail_start=log.tail_start, cursor=log.cursor)
 
+    def is_void(self, ready: Mapping[str, Any]) -> bool:
+        """Whether a session begins with a store in which no seq that is held here counts."""
+        return bool(ready["reset"]) or (self.epoch is not None and self.epoch != ready["epoch"])
+
     def drop(self, conv: int) -> None:
         """Forget a conversation, save for what the outbox has for it."""
         del self.conversations[conv], self.logs[conv]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @reducer("session.ready")
 def session_ready(store: Store, frame: Frame, _request: Frame) -> Iterator[Change]:
     """The session began: lists are complete (conversations save for ``more``), logs caught up."""
-    reset = frame["reset"] or (store.epoch is not None and store.epoch != frame["epoch"])
+    reset = store.is_void(frame)
     store.listing = set(store.conversations)
     if reset:
         for conv in store.listing:
