@@ -166,7 +166,10 @@ class Story:
             self.note("open", client=probe.client, held={}, probe=True)
             self.note("user", client=probe.client, user=probe.user, username=person.client)
             self.note("view", **{**self._view(person, fresh=True), "client": probe.client})
-        self.time += 1
+        self.time += 5
+        for person in self.people:
+            self.leaves_line(person)
+            self.note("close", client=person.client, how="stop")
         members = {str(one.user): {"read": self.reads.get(one.user, 0)} for one in self.people if one in self.members}
         facts = {"kind": "group", "visibility": "private", "head": len(self.log), "members": members}
         self.note("stored", conv=CONV, entries=list(self.log), **facts)

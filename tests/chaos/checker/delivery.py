@@ -70,19 +70,20 @@ def _caught_up(trace: Trace, record: Record) -> Iterator[Violation]:
 
 
 def check_reach(trace: Trace) -> Iterator[Violation]:
-    """I10: after the faults have ended, all live members reach the head, and in time."""
-    bound = trace.bound("reach")
+    """I10: after the faults have ended, all live members reach the head, and in time.
+
+    A client is judged by what it shows at the end, when it says its view: what it has by then, and since when.
+    """
     tails: dict[str, dict[int, tuple[int, Record]]] = defaultdict(dict)
     online: dict[str, float] = {}
-    alive: dict[str, Record] = {}
+    opened: dict[str, Record] = {}
+    committed = _committed(trace)
     for record in trace.records:
         client = record.get("client", "")
         match record["what"]:
             case "open":
-                alive[client] = record
+                opened[client] = record
                 tails[client] = {int(conv): (span[1], record) for conv, span in record["held"].items()}
-            case "close":
-                alive.pop(client, None)
             case "heard" if record["frame"]["type"] == "session.ready":
                 online[client] = record["t"]
             case "grew":
@@ -91,22 +92,30 @@ def check_reach(trace: Trace) -> Iterator[Violation]:
                 tails[client][record["conv"]] = record["cursor"], record
             case "gone":
                 tails[client].pop(record["conv"], None)
-    committed = _committed(trace)
-    for client, opened in alive.items():
-        if opened.get("probe"):
+            case "view" if client in opened and not record["fresh"]:
+                since = max(trace.quiet, online.get(client, 0.0))
+                yield from _reached(trace, record, tails[client], since, committed)
+                del opened[client]
+    for client, record in opened.items():
+        if not record.get("probe") and trace.by_what["view"]:
+            yield found("I10", f"{client} was there in the end, but nobody has looked at what it shows", record)
+
+
+def _reached(
+    trace: Trace, view: Record, tails: dict[int, tuple[int, Record]], since: float, committed: dict[int, float]
+) -> Iterator[Violation]:
+    client, bound = view["client"], trace.bound("reach")
+    for log in trace.stored.values():
+        if trace.users[client] not in log.members():
             continue
-        for log in trace.stored.values():
-            if trace.users[client] not in log.members():
-                continue
-            tail, record = tails[client].get(log.conv, (0, opened))
-            if tail != log.head:
-                text = f"{client} is at {tail} of conversation {log.conv} in the end; the head is {log.head}"
-                yield found("I10", text, record, opened)
-                continue
-            since = max(trace.quiet, online.get(client, 0.0), committed.get(log.conv, 0.0))
-            if record["t"] > since + bound:
-                text = f"{client} reached the head of conversation {log.conv} {record['t'] - since:.1f} s late"
-                yield found("I10", f"{text}; {bound:g} s are allowed", record)
+        tail, record = tails.get(log.conv, (0, view))
+        due = max(since, committed.get(log.conv, 0.0)) + bound
+        if tail != log.head:
+            text = f"{client} is at {tail} of conversation {log.conv} in the end; the head is {log.head}"
+            yield found("I10", text, record, view)
+        elif record["t"] > due:
+            text = f"{client} reached the head of conversation {log.conv} {record['t'] - due + bound:.1f} s late"
+            yield found("I10", f"{text}; {bound:g} s are allowed", record)
 
 
 def _committed(trace: Trace) -> dict[int, float]:

@@ -24,11 +24,10 @@ def check_presence(trace: Trace) -> Iterator[Violation]:
                 if status == "offline" and begun + bound < record["t"] < ended - bound / 10:
                     text = f"{record['client']} was told that user {user} is offline, who was connected since"
                     yield found("I14", f"{text} {record['t'] - begun:.0f} s", record)
-    end = trace.records[-1]["t"]
     for record in trace.by_what["view"]:
         for name, status in record.get("presence", {}).items():
             spans = online.get(int(name), [])
-            if any(begun + bound < record["t"] and ended >= end for begun, ended in spans) and status != "online":
+            if any(begun + bound < record["t"] <= ended for begun, ended in spans) and status != "online":
                 yield found("I14", f"{record['client']} sees user {name} as {status} in the end, who is there", record)
             last = max((ended for _, ended in spans), default=0.0)
             if status == "online" and last + bound < record["t"]:
@@ -66,6 +65,10 @@ def check_bounds(trace: Trace) -> Iterator[Violation]:
     growth = trace.bound("memory_growth")
     queues = trace.run["bounds"].get("queues", {})
     first: dict[str, Record] = {}
+    for node in {one["node"] for one in trace.by_what["sample"]}:
+        seen = {name for one in trace.by_what["sample"] if one["node"] == node for name in one["queues"]}
+        if missing := sorted(queues.keys() - seen):
+            yield found("I15", f"nobody has looked at {', '.join(missing)} of {node}", trace.by_what["sample"][-1])
     for record in trace.by_what["sample"]:
         begin = first.setdefault(f"{record['node']} {record['pid']}", record)
         if record["rss"] - begin["rss"] > growth:
