@@ -21,6 +21,7 @@ from mrccsc_server.ports import Cluster, EntryHint, ReadMark, Store
 from mrccsc_server.services import live as live_module
 from mrccsc_server.services.live import Live
 from mrccsc_server.services.roster import Arrival, LiveConversation, LiveUser
+from mrccsc_server.services.sweep import Sweep
 from mrccsc_server.storage import log as stored_log
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_tui.state.log import Log as HeldLog
@@ -288,6 +289,21 @@ def lose_read_marks(ground: Ground) -> None:
 # -- what is delivered --------------------------------------------------------------------------------------------
 
 
+def lose_hints_without_a_sweep(ground: Ground) -> None:
+    """Rely on hints, of which none of an entry arrives: what they do not bring is never looked for."""
+
+    async def never(_: Sweep) -> None:
+        await asyncio.Event().wait()
+
+    ground.patch(Sweep, "run", never)
+
+    def carry(deliver: Any, hint: Any) -> None:
+        if not (ground.chance.live and isinstance(hint, EntryHint)):
+            carry_soon(deliver, hint)
+
+    ground.hub.carry = carry
+
+
 def lose_hints(ground: Ground) -> None:
     """The fault alone: four of five hints of entries are lost."""
 
@@ -381,6 +397,7 @@ MUTANTS: dict[Plant, set[str]] = {
     cut_the_catch_up: {"I6"},
     read_below_from: {"I11"},
     lose_read_marks: {"I12"},
+    lose_hints_without_a_sweep: {"I10"},
     skip_a_seq: {"I6"},
     deliver_twice: {"I7"},
     keep_former_members: {"I11"},
