@@ -85,7 +85,8 @@ class Trial:
         for one in fresh:
             await one.start(probe=True)
             await one.login()
-        await until(lambda: self._same(fresh), patience / 2)
+        # Who is not seen as there has the time that the checker grants them, so that it can tell.
+        await until(lambda: self._same(fresh), max(patience / 2, self.bounds["presence"] + 2))
         for device in self.company.devices:
             self.recorder.note("view", **await device.view(fresh=False))
         for one in fresh:
@@ -98,9 +99,14 @@ class Trial:
         await self.company.disband()
 
     async def _same(self, fresh: Sequence[Device]) -> bool:
-        """Whether all show what a fresh sign-in does. Read marks are gathered for a moment before they are told."""
+        """Whether all show what a fresh sign-in does, and that all are there.
+
+        Read marks are gathered for a moment before they are told.
+        """
         await asyncio.sleep(TRY)
         views = {one.username: await one.view(fresh=True) for one in fresh}
+        if {seen for view in views.values() for seen in view["presence"].values()} != {"online"}:
+            return False
         for device in self.company.devices:
             view, expected = await device.view(fresh=False), views[device.username]
             if any(view[part] != expected[part] for part in ("facts", "logs", "presence")):
