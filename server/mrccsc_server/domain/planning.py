@@ -26,27 +26,35 @@ from mrccsc_server.domain.operations import (
     SetRole,
     Unban,
 )
-from mrccsc_server.domain.state import Changes, Duplicate, Facts, Needs, Stored
+from mrccsc_server.domain.state import Changes, Duplicate, Facts, Known, Needs, Stored
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.limits import Limits
 
 Outcome = Stored | Duplicate | Refusal
 
 
-def needs(operations: Iterable[Operation]) -> Needs:
-    """What must be read to plan these operations."""
+def needs(operations: Iterable[Operation], *, careful: bool = True) -> Needs:
+    """What must be read to plan these operations.
+
+    Unless it is ``careful``, sends are taken for new, as nearly all are: the unique key of the store refuses one that
+    is not, and the batch is planned again with care. Those that the plan refuses are to be looked up all the same.
+    """
     need = Needs()
     for op in operations:
         need.conversations.add(op.conv)
         need.members.add((op.conv, op.by))
+        if type(op) is Send:
+            if careful:
+                need.cids.add((op.conv, op.by, op.cid))
+            if op.after is not None:
+                need.cids.add((op.conv, op.by, op.after))
+            if op.reply_to is not None:
+                need.messages.add((op.conv, op.reply_to))
+            if op.names:
+                need.names.update((op.conv, name) for name in op.names)
+            continue
         need.cids.add((op.conv, op.by, op.cid))
         match op:
-            case Send():
-                if op.after is not None:
-                    need.cids.add((op.conv, op.by, op.after))
-                if op.reply_to is not None:
-                    need.messages.add((op.conv, op.reply_to))
-                need.names.update((op.conv, name) for name in op.names)
             case Edit():
                 need.messages.add((op.conv, op.target))
                 need.names.update((op.conv, name) for name in op.names)
@@ -66,6 +74,11 @@ def needs(operations: Iterable[Operation]) -> Needs:
                 need.members.add((op.conv, op.user))
                 need.users.add(op.user)
     return need
+
+
+def judge_retry(op: Operation, known: Known) -> Duplicate | Refusal:
+    """What an operation is answered whose cid is stored already."""
+    return Duplicate(known.seq, known.at) if known.digest == op.digest else Refusal(ErrorCode.CID_CONFLICT)
 
 
 class Plan:
@@ -94,9 +107,10 @@ class Plan:
         known = self._ledger.facts.known.get((op.conv, op.by, op.cid))
         if known is None:
             return None
-        if known.digest != op.digest:
-            raise Refusal(ErrorCode.CID_CONFLICT)
-        return Duplicate(known.seq, known.at)
+        outcome = judge_retry(op, known)
+        if isinstance(outcome, Refusal):
+            raise outcome
+        return outcome
 
     def _judge(self, op: Operation) -> Stored | Duplicate:
         ledger = self._ledger

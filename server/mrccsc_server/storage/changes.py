@@ -7,12 +7,17 @@ takes over the text of its edit, so that no text is ever stored twice or grows.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import cast
 
 from mrccsc_server.domain.state import Changes, ConversationState, EntryRow, Membership
 from mrccsc_server.storage import rows
-from mrccsc_server.storage.database import Transaction, Values
+from mrccsc_server.storage.database import Transaction, Value, Values
 from mrccsc_server.storage.facts import Bodies
 from mrccsc_shared.text import fold
+
+Texts = Mapping[tuple[int, int], Value]
+"""What stands for the id in ``body`` of new texts, by conversation and seq."""
 
 _ENTRY = (
     "conv", "seq", "kind", "author", "at", "cid", "digest", "body", "target", "subject", "data", "mentions", "rev",
@@ -55,8 +60,14 @@ async def store(transaction: Transaction, changes: Changes, before: Bodies, resh
     transaction.grown.update(row.conv for row in changes.entries)
 
 
-async def _store_texts(transaction: Transaction, changes: Changes) -> Bodies:
-    """Store the texts of new entries that last beyond this batch; their ids by place."""
+async def _store_texts(transaction: Transaction, changes: Changes) -> Texts:
+    """Store the texts of new entries that last beyond this batch; what stands for their ids, by place."""
+    if not changes.messages:
+        places = [(row.conv, row.seq) for row in changes.entries if row.text]
+        if not places:
+            return {}
+        stored = await transaction.defer_texts([row.text for row in changes.entries if row.text])
+        return dict(zip(places, stored, strict=True))
     new = {(row.conv, row.seq) for row in changes.entries}
     outdated = {(m.conv, m.seq) for m in changes.messages if (m.conv, m.delete or m.edit) in new}
     texts = {
@@ -81,19 +92,19 @@ async def _store_members(transaction: Transaction, changes: Changes, reshaped: s
     )
 
 
-async def _update_messages(transaction: Transaction, changes: Changes, before: Bodies, bodies: Bodies) -> None:
+async def _update_messages(transaction: Transaction, changes: Changes, before: Bodies, bodies: Texts) -> None:
     """Point changed messages at their present texts, and overwrite the texts that nobody may see again."""
     new = {(row.conv, row.seq) for row in changes.entries}
     updates: list[Values] = []
     outdated: set[int] = set()
     for message in changes.messages:
         place = message.conv, message.seq
-        was = before.get(place, bodies.get(place))
+        was = before.get(place, cast("int | None", bodies.get(place)))
         body = was
         if message.delete is not None:
             body = None
         elif message.edit is not None and (message.conv, message.edit) in new:
-            body = bodies[message.conv, message.edit]
+            body = cast(int, bodies[message.conv, message.edit])
         if was is not None and body != was:
             outdated.add(was)
         mentions = json.dumps(message.mentions) if message.mentions else None
@@ -109,7 +120,7 @@ async def _update_messages(transaction: Transaction, changes: Changes, before: B
         transaction.erased = True
 
 
-def _entry(row: EntryRow, bodies: Bodies) -> Values:
+def _entry(row: EntryRow, bodies: Texts) -> Values:
     return (
         row.conv,
         row.seq,

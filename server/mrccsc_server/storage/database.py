@@ -111,6 +111,8 @@ class Transaction(Reader, Protocol):
     """Conversations that have new entries."""
     erased: bool
     """Whether a text was removed that must not stay anywhere."""
+    careful: bool
+    """Whether the work runs once more because values were refused: it should take nothing for granted now."""
 
     async def lock_conversations(self, convs: Collection[int]) -> None:
         """Lock conversations, in ascending order, until the end. First, where others are locked too."""
@@ -122,6 +124,10 @@ class Transaction(Reader, Protocol):
 
     async def lock_member(self, conv: int, user: int) -> None:
         """Lock a membership until the end."""
+        ...
+
+    async def lock_search_marks(self, convs: Collection[int]) -> None:
+        """Lock how far conversations are indexed, until the end."""
         ...
 
     async def execute(self, sql: str, *values: Value | Collection[int]) -> int:
@@ -150,6 +156,10 @@ class Transaction(Reader, Protocol):
 
     async def add_texts(self, texts: Sequence[str]) -> list[int]:
         """Store texts in ``body``; their ids."""
+        ...
+
+    async def defer_texts(self, texts: Sequence[str]) -> Sequence[Value]:
+        """Store texts in ``body``; what stands for their ids in rows that this transaction writes after them."""
         ...
 
     async def blank_texts(self, bodies: Collection[int]) -> None:

@@ -162,7 +162,7 @@ async def _write(transaction: Transaction, batches: Sequence[_Batch]) -> None:
     added: list[tuple[int, int, int, int]] = []
     docs: list[Values] = []
     gone: list[Values] = []
-    moved = [batch for batch in batches if batch.upto > batch.after and await _move(transaction, batch)]
+    moved = await _move(transaction, [batch for batch in batches if batch.upto > batch.after])
     documents = [document for batch in moved for document in batch.documents]
     stored = await _stored(transaction, documents)
     for document in documents:
@@ -182,12 +182,18 @@ async def _write(transaction: Transaction, batches: Sequence[_Batch]) -> None:
     transaction.erased = transaction.erased or bool(removed)
 
 
-async def _move(transaction: Transaction, batch: _Batch) -> bool:
-    """Move a conversation's mark; false when another node was faster."""
-    moved = await transaction.execute(
-        "UPDATE search_mark SET indexed = ? WHERE conv = ? AND indexed = ?", batch.upto, batch.conv, batch.after
+async def _move(transaction: Transaction, batches: Sequence[_Batch]) -> list[_Batch]:
+    """Move the marks of conversations; those where no other node was faster."""
+    if not batches:
+        return []
+    convs = [batch.conv for batch in batches]
+    await transaction.lock_search_marks(convs)
+    marks: dict[int, int] = dict(
+        await transaction.rows("SELECT s.conv, s.indexed FROM search_mark s WHERE s.conv IN ??", convs)
     )
-    return moved == 1
+    moved = [batch for batch in batches if marks.get(batch.conv) == batch.after]
+    await transaction.update("search_mark", ("conv",), ("indexed",), [(batch.conv, batch.upto) for batch in moved])
+    return moved
 
 
 async def _stored(reader: Reader, documents: Sequence[_Document]) -> Mapping[tuple[int, int], frozenset[int]]:

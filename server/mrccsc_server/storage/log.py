@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from mrccsc_server.domain.fitting import size
 from mrccsc_server.domain.operations import Delete, Edit, Operation, React, Send
 from mrccsc_server.domain.permissions import first_readable
-from mrccsc_server.domain.planning import Outcome, Plan, needs
+from mrccsc_server.domain.planning import Outcome, Plan, judge_retry, needs
 from mrccsc_server.domain.state import Duplicate, Known, Stored
 from mrccsc_server.ports import Page, Snapshot
 from mrccsc_server.storage import catchup, changes, rows, views
@@ -17,15 +17,18 @@ from mrccsc_server.storage.database import Database, Reader, Transaction, Unstor
 from mrccsc_server.storage.entries import read_span
 from mrccsc_server.storage.facts import load_facts, query_of_cids
 from mrccsc_server.storage.gathering import Gathering
+from mrccsc_server.storage.recent import Recent
 from mrccsc_shared.entry import Entry
 from mrccsc_shared.errors import ErrorCode, Refusal
-from mrccsc_shared.limits import Limits
 
 _BEGINNINGS = 16
 """Snapshots that are read together."""
 
 _CIDS = 256
 """Cids that are looked up together."""
+
+_SHAPELESS = frozenset((Send, Edit, Delete, React))
+"""Operations that change no facts and no memberships."""
 
 _logger = logging.getLogger(__name__)
 
@@ -37,6 +40,7 @@ class StoredLog:
         self._database = database
         self._beginnings = Gathering(self._snapshots, most=_BEGINNINGS)
         self._cids = Gathering(self._known, most=_CIDS)
+        self._recent = Recent()
 
     @property
     def epoch(self) -> str:
@@ -52,15 +56,17 @@ class StoredLog:
         """See the port."""
         if not operations:
             return []
-        limits = self._database.limits
         attempts: list[list[Outcome]] = []
 
         async def work(transaction: Transaction) -> list[Outcome]:
-            attempts.append(await _append(transaction, operations, limits))
+            attempts.append(await self._append(transaction, operations, careful=transaction.careful))
             return attempts[-1]
 
         outcomes = await self._database.write(work, weight=len(operations), repeatable=True)
-        return _first_told(outcomes, attempts[:-1]) if len(attempts) > 1 else outcomes
+        if len(attempts) > 1:
+            outcomes = _first_told(outcomes, attempts[:-1])
+        self._recent.remember(operations, outcomes)
+        return outcomes
 
     async def known(self, conv: int, by: int, cid: str) -> Known | None:
         """See the port."""
@@ -125,6 +131,35 @@ class StoredLog:
         """See the port."""
         return await self._database.read(lambda reader: read_span(reader, conv, after + 1, upto), consistent=True)
 
+    async def _append(
+        self, transaction: Transaction, operations: Sequence[Operation], *, careful: bool
+    ) -> list[Outcome]:
+        """Append a batch; where the database refuses it, with care, then its halves, down to the one at fault."""
+        try:
+            async with transaction.savepoint():
+                need = needs(operations, careful=careful)
+                recent = {} if careful else self._recent.take(need.cids, operations)
+                facts, bodies = await load_facts(transaction, need)
+                facts.known |= recent
+                plan = Plan(facts, self._database.limits)
+                outcomes = [plan.decide(op) for op in operations]
+                if not careful:
+                    await _look_up_refused(transaction, operations, outcomes)
+                reshaped = {op.conv for op in operations if type(op) not in _SHAPELESS}
+                await changes.store(transaction, plan.changes, bodies, reshaped)
+        except Unstorable as error:
+            if not careful:
+                return await self._append(transaction, operations, careful=True)
+            if len(operations) > 1:
+                half = len(operations) // 2
+                return [
+                    *await self._append(transaction, operations[:half], careful=True),
+                    *await self._append(transaction, operations[half:], careful=True),
+                ]
+            _logger.warning("the database refused an entry: %s", error)
+            return [Refusal(ErrorCode.INVALID, "The server cannot store that.")]
+        return outcomes
+
     async def _snapshots(self, beginnings: Sequence[Beginning]) -> list[Snapshot]:
         epoch = self.epoch
         return await self._database.read(lambda reader: catchup.snapshots(reader, epoch, beginnings), consistent=True)
@@ -135,25 +170,22 @@ class StoredLog:
         return [known.get(cid) for cid in cids]
 
 
-async def _append(transaction: Transaction, operations: Sequence[Operation], limits: Limits) -> list[Outcome]:
-    """Append a batch; where the database refuses it, its halves, down to the one that is at fault."""
-    try:
-        async with transaction.savepoint():
-            facts, bodies = await load_facts(transaction, needs(operations))
-            plan = Plan(facts, limits)
-            outcomes = [plan.decide(op) for op in operations]
-            reshaped = {op.conv for op in operations if not isinstance(op, Send | Edit | Delete | React)}
-            await changes.store(transaction, plan.changes, bodies, reshaped)
-    except Unstorable as error:
-        if len(operations) > 1:
-            half = len(operations) // 2
-            return [
-                *await _append(transaction, operations[:half], limits),
-                *await _append(transaction, operations[half:], limits),
-            ]
-        _logger.warning("the database refused an entry: %s", error)
-        return [Refusal(ErrorCode.INVALID, "The server cannot store that.")]
-    return outcomes
+async def _look_up_refused(transaction: Transaction, operations: Sequence[Operation], outcomes: list[Outcome]) -> None:
+    """What was taken for new and is refused may be a retry, which is answered as it was before."""
+    refused = [
+        index
+        for index, (op, outcome) in enumerate(zip(operations, outcomes, strict=True))
+        if type(op) is Send and isinstance(outcome, Refusal) and outcome.code is not ErrorCode.CID_CONFLICT
+    ]
+    if not refused:
+        return
+    cids = {(op.conv, op.by, op.cid) for op in (operations[index] for index in refused)}
+    (found,) = await transaction.gather(query_of_cids(cids))
+    known = {rows.cid_key(row): rows.known(row) for row in found}
+    for index in refused:
+        op = operations[index]
+        if stored := known.get((op.conv, op.by, op.cid)):
+            outcomes[index] = judge_retry(op, stored)
 
 
 def _first_told(outcomes: list[Outcome], attempts: list[list[Outcome]]) -> list[Outcome]:

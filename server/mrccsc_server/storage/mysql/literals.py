@@ -29,6 +29,12 @@ ROWS_BYTES = 512 * 1024
 _MAIN_TABLE = re.compile(r" FROM (\w+ \w+)")
 
 
+class Expression(str):
+    """A value that is SQL already."""
+
+    __slots__ = ()
+
+
 def literal(value: Value) -> str:
     """A value as SQL. May raise :class:`Unstorable`."""
     kind = type(value)  # The hot path: asking for exact types is twice as fast.
@@ -43,6 +49,8 @@ def literal(value: Value) -> str:
         return "'" + text.replace("'", "''") + "'"
     if kind is bytes:
         return f"X'{cast(bytes, value).hex()}'"
+    if kind is Expression:
+        return cast(str, value)
     return repr(value + 0)  # type: ignore[operator]  # A bool or a float.
 
 
@@ -95,19 +103,26 @@ def union(sql: str, keys: Sequence[Values], most: int = 64) -> list[str]:
 
 def inserts(table: str, columns: Iterable[str], rows: Sequence[Values], ending: str = "") -> list[str]:
     """Multi-row INSERT statements, each below :data:`ROWS_BYTES`."""
+    return [statement for statement, _ in counted_inserts(table, columns, rows, ending)]
+
+
+def counted_inserts(
+    table: str, columns: Iterable[str], rows: Sequence[Values], ending: str = ""
+) -> list[tuple[str, int]]:
+    """The same with the number of rows of each."""
     head = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "
-    statements: list[str] = []
+    statements: list[tuple[str, int]] = []
     part: list[str] = []
     size = 0
     for row in rows:
         text = _row(row)
         if part and size + len(text) > ROWS_BYTES:
-            statements.append(f"{head}{','.join(part)}{ending}")
+            statements.append((f"{head}{','.join(part)}{ending}", len(part)))
             part, size = [], 0
         part.append(text)
         size += len(text)
     if part:
-        statements.append(f"{head}{','.join(part)}{ending}")
+        statements.append((f"{head}{','.join(part)}{ending}", len(part)))
     return statements
 
 

@@ -14,7 +14,7 @@ from mrccsc_server.storage.database import Query, Row, Unstorable, Value, Values
 from mrccsc_server.storage.mysql import literals
 from mrccsc_server.storage.mysql.errors import Lost
 from mrccsc_server.storage.mysql.link import Link, Result
-from mrccsc_server.storage.mysql.literals import encode, fill
+from mrccsc_server.storage.mysql.literals import Expression, encode, fill
 
 NOW = "SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)"
 
@@ -84,9 +84,10 @@ class MysqlTransaction(MysqlReader):
 
     def __init__(self, link: Link, *, careful: bool) -> None:
         super().__init__(link, [b"START TRANSACTION"])
-        self._careful = careful
+        self.careful = careful
         self.grown: set[int] = set()
         self.erased = False
+        self._texts = 0
         self.committing = False
         """Whether the COMMIT was sent, so that its outcome may be unknown."""
 
@@ -106,6 +107,10 @@ class MysqlTransaction(MysqlReader):
     async def lock_member(self, conv: int, user: int) -> None:
         """See the protocol."""
         self._put_off(fill("SELECT COUNT(*) FROM member WHERE conv = ? AND user = ? FOR UPDATE", (conv, user)))
+
+    async def lock_search_marks(self, convs: Collection[int]) -> None:
+        """See the protocol."""
+        self._lock("search_mark", "conv", convs)
 
     async def execute(self, sql: str, *values: Value | Collection[int]) -> int:
         """See the protocol."""
@@ -141,6 +146,16 @@ class MysqlTransaction(MysqlReader):
             bodies += range(result.ident, result.ident + result.found * self._link.id_step, self._link.id_step)
         return bodies
 
+    async def defer_texts(self, texts: Sequence[str]) -> Sequence[Value]:
+        """See the protocol. The ids are known to the server alone, so that nothing waits for them."""
+        bodies: list[Value] = []
+        for statement, count in literals.counted_inserts("body", ["text"], [(text,) for text in texts]):
+            self._texts += 1
+            self._put_off(statement, f"SET @texts{self._texts} = LAST_INSERT_ID()")
+            step = self._link.id_step
+            bodies += [Expression(f"@texts{self._texts}+{number * step}") for number in range(count)]
+        return bodies
+
     async def blank_texts(self, bodies: Collection[int]) -> None:
         """See the protocol."""
         self._put_off(
@@ -150,7 +165,7 @@ class MysqlTransaction(MysqlReader):
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """See the protocol."""
-        if not self._careful:
+        if not self.careful:
             try:
                 yield
             except Unstorable as error:

@@ -90,6 +90,7 @@ class SqliteTransaction(SqliteReader):
         super().__init__(connection)
         self.grown: set[int] = set()
         self.erased = False
+        self.careful = False
 
     async def lock_conversations(self, convs: Collection[int]) -> None:
         """See the protocol. All is locked."""
@@ -98,6 +99,9 @@ class SqliteTransaction(SqliteReader):
         """See the protocol. All is locked."""
 
     async def lock_member(self, conv: int, user: int) -> None:
+        """See the protocol. All is locked."""
+
+    async def lock_search_marks(self, convs: Collection[int]) -> None:
         """See the protocol. All is locked."""
 
     async def execute(self, sql: str, *values: Value | Collection[int]) -> int:
@@ -139,6 +143,10 @@ class SqliteTransaction(SqliteReader):
         bodies = list(range((last or 0) + 1, (last or 0) + 1 + len(texts)))
         self.connection.executemany("INSERT INTO body (id, text) VALUES (?, ?)", zip(bodies, texts, strict=True))
         return bodies
+
+    async def defer_texts(self, texts: Sequence[str]) -> Sequence[Value]:
+        """See the protocol."""
+        return await self.add_texts(texts)
 
     async def blank_texts(self, bodies: Collection[int]) -> None:
         """See the protocol."""
