@@ -42,12 +42,16 @@ _POSTING = ("token", "conv", "at", "seq")
 
 @dataclass(frozen=True, slots=True)
 class _Document:
-    """A message as it is to be in the index. ``tokens`` is empty for one that was deleted."""
+    """A message as it is to be in the index. ``tokens`` is empty for one that was deleted.
+
+    It is ``new`` when it was made above the conversation's mark, so that nothing of it can be in the index.
+    """
 
     conv: int
     seq: int
     at: int
     tokens: frozenset[int]
+    new: bool
 
 
 @dataclass(slots=True)
@@ -143,18 +147,18 @@ async def _documents(reader: Reader, spans: Sequence[Values]) -> list[_Document]
         Query(_MESSAGES, by=("e.conv",), within="e.seq", keys=spans),
         Query(_CHANGES, by=("e.conv",), within="e.seq", keys=spans),
     )
-    found = {row[:2]: row for row in made}
-    targets = {(conv, target) for conv, target in changes if (conv, target) not in found}
-    if targets:
+    documents = [_document(row, new=True) for row in made]
+    if changes:
+        targets = set(changes).difference(row[:2] for row in made)
         (changed,) = await reader.gather(Query(_MESSAGES, by=("e.conv", "e.seq"), keys=list(targets)))
-        found |= {row[:2]: row for row in changed}
-    return [_document(row) for row in found.values()]
+        documents += [_document(row, new=False) for row in changed]
+    return documents
 
 
-def _document(row: Row) -> _Document:
+def _document(row: Row, *, new: bool) -> _Document:
     conv, seq, at, by, text = row
     found = frozenset() if text is None else frozenset((author(by), *map(number, tokens.tokenize(text))))
-    return _Document(conv, seq, at, found)
+    return _Document(conv, seq, at, found, new)
 
 
 async def _write(transaction: Transaction, batches: Sequence[_Batch]) -> None:
@@ -197,9 +201,9 @@ async def _move(transaction: Transaction, batches: Sequence[_Batch]) -> list[_Ba
 
 
 async def _stored(reader: Reader, documents: Sequence[_Document]) -> Mapping[tuple[int, int], frozenset[int]]:
-    if not documents:
+    places = [(document.conv, document.seq) for document in documents if not document.new]
+    if not places:
         return {}
-    places = [(document.conv, document.seq) for document in documents]
     (found,) = await reader.gather(
         Query("SELECT d.conv, d.seq, d.tokens FROM search_doc d WHERE {}", by=("d.conv", "d.seq"), keys=places)
     )

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import cast
 
 from mrccsc_server.storage.database import Query, Unstorable, Value, Values, is_set
@@ -112,18 +114,36 @@ def counted_inserts(
     """The same with the number of rows of each."""
     head = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "
     statements: list[tuple[str, int]] = []
-    part: list[str] = []
-    size = 0
-    for row in rows:
-        text = _row(row)
-        if part and size + len(text) > ROWS_BYTES:
-            statements.append((f"{head}{','.join(part)}{ending}", len(part)))
-            part, size = [], 0
-        part.append(text)
-        size += len(text)
-    if part:
-        statements.append((f"{head}{','.join(part)}{ending}", len(part)))
+    texts = _rows(rows)
+    while texts:
+        count = len(texts)
+        part = ",".join(texts)
+        if len(part) > ROWS_BYTES:
+            sizes = accumulate(len(text) + 1 for text in texts)
+            count = max(1, bisect_left(list(sizes), ROWS_BYTES))
+            part = ",".join(texts[:count])
+        statements.append((f"{head}{part}{ending}", count))
+        texts = texts[count:]
     return statements
+
+
+def _rows(rows: Sequence[Values]) -> list[str]:
+    """Rows as SQL, a column at a time: what a column's values are is asked once, not for each of them."""
+    return list(map("({})".format, map(",".join, zip(*map(_column, zip(*rows, strict=True)), strict=True))))
+
+
+def _column(values: Sequence[Value]) -> Iterable[str]:
+    kinds = set(map(type, values))
+    if len(kinds) > 1:
+        return map(literal, values)
+    (kind,) = kinds
+    if kind is int:
+        return map(str, values)
+    if kind is bytes:
+        return [f"X'{value.hex()}'" for value in cast(Sequence[bytes], values)]
+    if kind is Expression:
+        return cast(Sequence[str], values)
+    return map(literal, values)
 
 
 def _parts(keys: Sequence[Values], most: int) -> Iterator[Sequence[Values]]:
