@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit, urlunsplit
 
 from tests.chaos.proxy import Link
-from tests.chaos.system import Node
+from tests.chaos.system import Node, begin_epoch
 from tools.cluster.cluster import DATABASE
-from tools.cluster.mariadb import MariaDb
+from tools.cluster.mariadb import PASSWORD, USER, MariaDb, find_program
 from tools.cluster.nginx import Nginx
 from tools.cluster.process import accepts
 from tools.cluster.redis import RedisServer
@@ -42,6 +44,7 @@ class Cluster:
         self._config.write_text(f'proxy-from = "127.0.0.0/8"\n\n[limits]\n{limits}\n')
         self.mariadb = MariaDb(folder / "mariadb")
         self.redis = RedisServer(folder / "redis", password="a secret of this machine")
+        self._backup = folder / "backup.sql"
         self._count = count
         self._nginx: Nginx | None = None
         self.nodes: list[Node] = []
@@ -112,6 +115,28 @@ class Cluster:
         query = f"SELECT COUNT(*) FROM entry WHERE cid IN ({marks})"
         ((count,),) = await asyncio.to_thread(self.mariadb.execute, query, DATABASE)
         return int(str(count))
+
+    async def back_up(self) -> None:
+        """See the protocol."""
+        with self._backup.open("wb") as file:
+            await self._client("mariadb-dump", "--single-transaction", "--hex-blob", stdout=file)
+
+    async def restore(self) -> str:
+        """See the protocol."""
+        await asyncio.to_thread(self.mariadb.execute, f"DROP DATABASE `{DATABASE}`")
+        await asyncio.to_thread(self.mariadb.execute, f"CREATE DATABASE `{DATABASE}`")
+        with self._backup.open("rb") as file:
+            await self._client("mariadb", stdin=file)
+        environ = {"MRCCSC_DATABASE": self.url, "MRCCSC_BUS": self.redis.url()}
+        return await begin_epoch("--config", str(self._config), environ=environ)
+
+    async def _client(self, program: str, *options: str, **files: BinaryIO) -> None:
+        """Run one of MariaDB's own programs on the database."""
+        where = ("--no-defaults", "--host=127.0.0.1", f"--port={self.mariadb.port}", f"--user={USER}")
+        process = await asyncio.create_subprocess_exec(
+            find_program(program), *where, *options, DATABASE, env={**os.environ, "MYSQL_PWD": PASSWORD}, **files
+        )
+        assert await process.wait() == 0, program
 
     async def start_mariadb(self) -> None:
         """Start the database again, while clients go on."""

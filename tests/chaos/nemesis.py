@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Iterable
 from random import Random
 
 from tests.chaos.faults.base import Evidence, Fault, Scene
@@ -12,15 +13,28 @@ from tests.chaos.trial import Trial, until
 PATIENCE = 40.0
 """Seconds that a fault gets to bite, and the system to be at work before and after it."""
 
+LOOK = 1.0
+"""Seconds between two looks at the nodes, and within which one of them must answer."""
+
 
 class Nemesis:
-    """The faults of one run. ``struck`` counts them."""
+    """The faults of one run. ``struck`` counts them; ``told`` hears of each."""
 
-    def __init__(self, system: System, trial: Trial, seed: int, haste: float = 1.0) -> None:
+    def __init__(
+        self,
+        system: System,
+        trial: Trial,
+        seed: int,
+        haste: float = 1.0,
+        told: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.scene = Scene(system, trial, Random(f"nemesis {seed}"), haste)
         self._trial = trial
         self._around = int(trial.bounds["around"])
+        self._told = told
         self.struck = 0
+        self.doing = "nothing yet"
+        """What it does at the moment, in words."""
 
     async def strike(self, kinds: Iterable[type[Fault]]) -> None:
         """Strike these faults in this order."""
@@ -29,8 +43,22 @@ class Nemesis:
             await self._strike(kind)
         await self._at_work()
 
+    async def watch(self) -> None:
+        """Note how the nodes are, during faults too, until cancelled."""
+        while True:
+            await asyncio.gather(*(self._look(at) for at in range(len(self.scene.system.nodes))))
+            await asyncio.sleep(LOOK)
+
+    async def _look(self, at: int) -> None:
+        node = self.scene.system.nodes[at]
+        if (state := await node.state(LOOK)) and state["queues"]:
+            self._trial.recorder.note(
+                "sample", node=node.name, pid=state["pid"], rss=state["rss"], queues=state["queues"]
+            )
+
     async def _at_work(self) -> None:
         """Wait until enough was acked since now, or for too long: the checker says so then."""
+        self.doing = "waits until all is well"
         acked = self._trial.acked
         await until(lambda: self._trial.acked >= acked + self._around + 1, PATIENCE)
 
@@ -38,7 +66,9 @@ class Nemesis:
         self.struck += 1
         number, note = self.struck, self._trial.recorder.note
         fault = kind(self.scene)
+        self.doing = f"strikes: {kind.name}"
         note("fault", id=number, fault=kind.name, phase="begin")
+        began = self._trial.recorder.now
         await fault.begin()
         seen: list[Evidence] = []
 
@@ -50,9 +80,10 @@ class Nemesis:
 
         if await until(bitten, PATIENCE):
             note("fault", id=number, fault=kind.name, phase="bite", evidence=seen[0])
+            self.doing = f"lets it last: {kind.name}"
             await fault.last()
+        self.doing = f"makes it good: {kind.name}"
         more = await fault.end()
         note("fault", id=number, fault=kind.name, phase="end", evidence=more)
-        for node in self.scene.system.nodes:
-            if state := await node.state():
-                note("sample", node=node.name, pid=state["pid"], rss=state["rss"], queues={})
+        seconds, bite = self._trial.recorder.now - began, "" if seen else ": NOT SEEN TO BITE"
+        self._told(f"{began:6.0f} s  fault {number}: {kind.name}, {seconds:.1f} s{bite}")

@@ -5,9 +5,10 @@ Unix socket on which it takes commands, one JSON object a line, each answered by
 
 ``{"do": "crash", "at": POINT}``   die by SIGKILL at the next POINT; what was on its way goes to ``<socket>.crash``
 ``{"do": "quota", "bytes": N}``    let no file grow by more than so many bytes from now; ``null``: let them again
+``{"do": "readonly", "on": B}``    let the database's file take no writes, as a file system that went read-only
 ``{"do": "clock", "seconds": S}``  let this node's clock go wrong by so much
 ``{"do": "hints", "how": HOW}``    let hints of entries be ``dropped``, ``doubled``, ``reordered``; ``null``: be
-``{"do": "state"}``                say how it is: memory, and what the wrappers have done
+``{"do": "state"}``                say how it is: memory, queues, counters, problems, what the wrappers have done
 
 The points: ``before-commit`` (a batch is about to be written), ``during-commit`` (somewhere in the writing),
 ``after-commit`` (it is durable, nobody has been told), ``before-hint`` (acks are out, other nodes know nothing).
@@ -21,26 +22,64 @@ import os
 import random
 import resource
 import signal
+import sqlite3
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from mrccsc_server import app as composition
 from mrccsc_server.cli.command import run
 from mrccsc_server.clock import SystemClock
+from mrccsc_server.cluster.redis.bus import RedisBus
 from mrccsc_server.domain.operations import Operation
 from mrccsc_server.domain.planning import Outcome
 from mrccsc_server.domain.state import Stored
+from mrccsc_server.net.registry import Registry
 from mrccsc_server.ports import Bus, Cluster, EntryHint, Hint, Log, Store
+from mrccsc_server.services.wiring import Services
+from mrccsc_server.storage.sqlite import connection as connections
+from mrccsc_server.telemetry.health import Health
+from mrccsc_server.telemetry.metrics import Metrics
 
 SOCKET = "MRCCSC_CHAOS_SOCKET"
 TOLD = 0.05
 """Seconds from the acks of a batch being written to the end of a node that dies before its hints."""
 
 POINTS = ("before-commit", "during-commit", "after-commit", "before-hint")
+
+
+class Inside:
+    """The parts of the node that this process is, as far as they have been made: what its state is read from."""
+
+    metrics: Metrics | None = None
+    health: Health | None = None
+    services: Services | None = None
+    registry: Registry | None = None
+    bus: Bus | None = None
+
+    def queues(self) -> dict[str, int]:
+        """What waits in the node. Of what each connection has, the one with the most."""
+        if self.services is None or self.registry is None:
+            return {}
+        open_now = list(self.registry.open)
+        return {
+            "commits": self.services.log.waiting,
+            "unsent bytes": max((one.unsent for one in open_now), default=0),
+            "unanswered": max((one.unanswered for one in open_now), default=0),
+            "bus bytes": self.bus._outgoing.size if isinstance(self.bus, RedisBus) else 0,
+        }
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """What the node has counted: ends of connections and refusals, by code."""
+        metrics = self.metrics
+        return {} if metrics is None else {"closes": dict(metrics.closes), "errors": dict(metrics.errors)}
+
+    def problems(self) -> list[str]:
+        """What its health page says is wrong."""
+        return [] if self.health is None else self.health.problems
 
 
 class Hand:
@@ -53,6 +92,9 @@ class Hand:
         self._held: list[Hint] = []
         self._server: asyncio.Server | None = None
         self._clock = 0.0
+        self._readonly = False
+        self._writers: list[sqlite3.Connection] = []
+        self.inside = Inside()
         self.done: Counter[str] = Counter()
 
     # -- commands ---------------------------------------------------------------------------------------------------
@@ -77,6 +119,8 @@ class Hand:
                 self._crash = command["at"]
             case "quota":
                 self._limit_files(command["bytes"])
+            case "readonly":
+                self._let_write(not command["on"])
             case "clock":
                 self._clock = command["seconds"]
             case "hints":
@@ -84,9 +128,17 @@ class Hand:
         return self.state()
 
     def state(self) -> dict[str, Any]:
-        """How the node is: its memory in bytes, and what was done to it so far."""
+        """How the node is: its memory in bytes, what waits in it, and what was done to it so far."""
         pages = int(Path("/proc/self/statm").read_text().split()[1])
-        return {"pid": os.getpid(), "rss": pages * resource.getpagesize(), "done": dict(self.done), "now": self.now()}
+        return {
+            "pid": os.getpid(),
+            "rss": pages * resource.getpagesize(),
+            "queues": self.inside.queues(),
+            "problems": self.inside.problems(),
+            "done": dict(self.done),
+            "now": self.now(),
+            **self.inside.counts(),
+        }
 
     def now(self) -> int:
         """This node's clock, in milliseconds."""
@@ -99,6 +151,20 @@ class Hand:
             folder = self._socket.parent
             size = max(file.stat().st_size for file in folder.rglob("*.db*")) + more
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+
+    def _let_write(self, allowed: bool) -> None:
+        self._readonly = not allowed
+        for connection in self._writers:
+            try:
+                connection.execute(f"PRAGMA query_only = {'OFF' if allowed else 'ON'}")
+            except sqlite3.ProgrammingError:
+                continue  # It is closed.
+
+    def hold(self, connection: sqlite3.Connection) -> None:
+        """A connection that writes was opened."""
+        self._writers = [*self._writers[-3:], connection]
+        if self._readonly:
+            connection.execute("PRAGMA query_only = ON")
 
     # -- crash points -----------------------------------------------------------------------------------------------
 
@@ -120,16 +186,18 @@ class Hand:
         """What becomes of hints on their way."""
         entries = [hint for hint in hints if isinstance(hint, EntryHint)]
         others = [hint for hint in hints if not isinstance(hint, EntryHint)]
-        if self._hints is not None:
-            self.done[self._hints] += len(entries)
         match self._hints:
             case "dropped":
+                self.done["dropped"] += len(hints) - len(others)
                 return others
             case "doubled":
-                return [hint for hint in hints for _ in range(2)]
+                twice = [hint for hint in hints for _ in range(2)]
+                self.done["doubled"] += len(twice) - len(hints)
+                return twice
             case "reordered":
                 # Each batch changes places with the one that was held back, and is turned round itself.
                 released, self._held = self._held, list(reversed(entries))
+                self.done["reordered"] += len(released)
                 return [*released, *others]
         released, self._held = self._held, []
         return [*hints, *released]
@@ -181,6 +249,7 @@ def put_hand_on_bus(bus: Bus, hand: Hand) -> None:
 
 def put_hand_on(hand: Hand) -> None:
     """Wrap the ports of the node that this process is about to be."""
+    inside = hand.inside
     make_store = composition.make_store
 
     def make(*values: Any) -> Store:
@@ -194,11 +263,34 @@ def put_hand_on(hand: Hand) -> None:
 
     def join(*values: Any) -> Cluster:
         cluster = make_cluster(*values)
+        inside.bus = cluster.bus
         put_hand_on_bus(cluster.bus, hand)
         return cluster
 
     composition.make_cluster = join
+    for name in ("Metrics", "Health", "Services", "Registry"):
+        setattr(composition, name, _kept(inside, name.lower(), getattr(composition, name)))
+    connect = connections.connect
+
+    def open_file(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+        connection = connect(path, read_only=read_only)
+        if not read_only:
+            hand.hold(connection)
+        return connection
+
+    connections.connect = open_file
     SystemClock.now = lambda _: hand.now()  # type: ignore[method-assign]
+
+
+def _kept(inside: Inside, name: str, make: Callable[..., Any]) -> Callable[..., Any]:
+    """The same maker; what it has made last is known as ``name``."""
+
+    def make_and_keep(*values: Any, **named: Any) -> Any:
+        made = make(*values, **named)
+        setattr(inside, name, made)
+        return made
+
+    return make_and_keep
 
 
 if __name__ == "__main__":

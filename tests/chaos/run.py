@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import os
 import shutil
 import sys
@@ -16,6 +17,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
+from typing import TextIO
 
 from tests.chaos import report
 from tests.chaos.checker import judge
@@ -26,11 +28,18 @@ from tests.chaos.faults.base import Fault
 from tests.chaos.faults.kinds import CLUSTER, EMBEDDED
 from tests.chaos.history import Record, read
 from tests.chaos.nemesis import Nemesis
+from tests.chaos.progress import Progress
 from tests.chaos.system import Embedded, System
 from tests.chaos.trial import Trial
 
-LIMITS = "heartbeat = 1.0\npresence_grace = 1.0\ndatabase_time = 3.0"
-"""Limits of the servers: what is told by silence is told soon, so that a run need not wait for it."""
+LIMITS = "heartbeat = 1.0\npresence_grace = 1.0\ndatabase_time = 5.0"
+"""Limits of the servers: what is told by silence is told soon, so that a run need not wait for it. A lock is waited for
+for 3 s, so that there is time for that."""
+
+FULL = 600.0
+"""Seconds of a run in which each fault lasts its whole time; in a shorter one they last less."""
+
+LEAST_HASTE = 0.2
 
 
 def make_system(name: str, folder: Path) -> System:
@@ -52,10 +61,12 @@ async def play(
     seconds: float = 0.0,
     patience: float = 0.2,
     haste: float = 1.0,
+    out: TextIO | None = None,
 ) -> tuple[list[Record], list[Violation]]:
     """Strike each of ``kinds`` once, in this order; then any of them until ``seconds`` are over. The judgement.
 
     ``patience`` is the part of their usual time that clients wait before they come back, ``haste`` that of a fault.
+    ``out`` is shown that the run lives.
     """
     folder.mkdir(parents=True, exist_ok=True)
     system = make_system(name, folder / "system")
@@ -63,12 +74,28 @@ async def play(
     try:
         await system.start()
         trial = Trial(folder / "history.jsonl", system.ports, seed=seed, system=name, patience=patience)
-        await trial.begin()
-        nemesis = Nemesis(system, trial, seed, haste)
-        await nemesis.strike(kinds)
-        while trial.recorder.now < seconds:
-            await nemesis.strike([chance.choice(kinds)])
-        await trial.end()
+        progress = Progress(out or io.StringIO())
+        nemesis = Nemesis(system, trial, seed, haste, progress.tell)
+        progress.state = lambda: (
+            f"{trial.recorder.now:6.0f} s  {trial.acked} acked, {nemesis.struck} faults; {nemesis.doing}"
+        )
+        beside = [asyncio.create_task(work) for work in (progress.show(), nemesis.watch())]
+        try:
+            await trial.begin()
+            await nemesis.strike(kinds)
+            again = [kind for kind in kinds if not kind.once] or list(kinds)
+            while trial.recorder.now < seconds:
+                await nemesis.strike([chance.choice(again)])
+            nemesis.doing = "comes to rest, and compares what all see"
+            await trial.end()
+        finally:
+            for task in beside:
+                task.cancel()
+            failures = await asyncio.gather(*beside, return_exceptions=True)
+        for failure in failures:
+            if isinstance(failure, Exception):
+                raise failure
+        progress.tell(f"{trial.recorder.now:6.0f} s  all is at rest; reading the store and judging")
         await system.stop()
         records = await trial.dump(system.url)
     finally:
@@ -93,11 +120,21 @@ def main() -> int:
         if (folder / "system").exists():
             shutil.rmtree(folder / "system")
         try:
+            haste = min(1.0, max(LEAST_HASTE, options.seconds / FULL))
             records, _ = asyncio.run(
-                play(options.system, folder, options.seed, kinds, seconds=options.seconds, patience=1.0)
+                play(
+                    options.system,
+                    folder,
+                    options.seed,
+                    kinds,
+                    seconds=options.seconds,
+                    patience=1.0,
+                    haste=haste,
+                    out=sys.stderr,
+                )
             )
         except BaseException:
-            sys.stderr.write(f"The run failed; seed {options.seed}, history and logs in {folder}\n")
+            sys.stderr.write(f"The run broke off; seed {options.seed}, history and logs in {folder}\n")
             raise
     return _tell(records, folder)
 
@@ -106,8 +143,12 @@ def _tell(records: Sequence[Record], folder: Path) -> int:
     violations = judge(records)
     trace = Trace(records)
     report.write(folder, trace, violations)
-    where = f"seed {trace.run['seed']}; the report, the timeline and the history are in {folder}"
-    sys.stdout.write(f"{report.summary(trace, violations)}\n{where}\n")
+    sys.stdout.write(f"{report.summary(trace, violations)}\n")
+    sys.stdout.write(f"seed {trace.run['seed']}; the report, the timeline and the history are in {folder}\n")
+    if violations:
+        run = f"--system {trace.run['system']} --seed {trace.run['seed']}"
+        sys.stdout.write(f"once more: make chaos ARGS='{run}'\n")
+        sys.stdout.write(f"judge again: make chaos ARGS='--judge {folder / 'history.jsonl'}'\n")
     return 1 if violations else 0
 
 

@@ -74,6 +74,17 @@ class Story:
             self.note("grew", client=person.client, conv=CONV, first=person.cursor + 1, last=len(self.log), live=False)
             person.cursor = len(self.log)
 
+    def returns(self, person: Person, epoch: str) -> None:
+        """A line begins to a store with another epoch: what the client has is void."""
+        self.time += 0.1
+        person.line += 1
+        request = {"type": "session.resume", "epoch": "e", "cursors": {str(CONV): person.cursor}}
+        number = self.says_frame(person, request)
+        facts = {"reset": True, "epoch": epoch, "missed": [], "friends": []}
+        self.hears(person, type="session.ready", re=number, conversations=[self._conversation(person)], **facts)
+        person.cursor = len(self.log)
+        self.note("restart", client=person.client, conv=CONV, cursor=person.cursor)
+
     def leaves_line(self, person: Person) -> None:
         """The line breaks."""
         self.note("lost", client=person.client, line=person.line)
@@ -170,11 +181,15 @@ class Story:
         for person in self.people:
             self.leaves_line(person)
             self.note("close", client=person.client, how="stop")
+        self.keeps()
+        self.note("end")
+        return self.records
+
+    def keeps(self) -> None:
+        """What the store has now."""
         members = {str(one.user): {"read": self.reads.get(one.user, 0)} for one in self.people if one in self.members}
         facts = {"kind": "group", "visibility": "private", "head": len(self.log), "members": members}
         self.note("stored", conv=CONV, entries=list(self.log), **facts)
-        self.note("end")
-        return self.records
 
     # -- how it is told ---------------------------------------------------------------------------------------------
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import sys
 import uuid
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -48,6 +49,14 @@ class System(Protocol):
         """How many of these cids are in the store."""
         ...
 
+    async def back_up(self) -> None:
+        """Make a backup of the store, as docs/operations.md says, while the nodes run."""
+        ...
+
+    async def restore(self) -> str:
+        """Put the backup in place of the store, with all nodes stopped, and begin a new epoch: which."""
+        ...
+
 
 class Node:
     """One server process with a hand on it. It keeps its port over restarts."""
@@ -58,11 +67,8 @@ class Node:
         self.port = free_port()
         self.socket = folder / f"{name}.sock"
         command = [sys.executable, "-m", "tests.chaos.node", "--port", str(self.port), "--node", name, *options]
-        roots = [ROOT, *(ROOT / part for part in ("shared", "server", "tui_client"))]
-        path = os.pathsep.join(map(str, roots))
-        inherited = {key: "" for key in os.environ if key.startswith("MRCCSC_") and key != "MRCCSC_CI_RUN"}
-        own = {SOCKET: str(self.socket), "PYTHONPATH": path, **(environ or {})}
-        self.program = Program(name, command, folder, inherited | own)
+        own = {SOCKET: str(self.socket), **(environ or {})}
+        self.program = Program(name, command, folder, server_environ() | own)
 
     def begin(self) -> None:
         """Start it, or start it again, without waiting for it."""
@@ -113,10 +119,11 @@ class Node:
             finally:
                 writer.close()
 
-    async def state(self) -> dict[str, Any] | None:
-        """How it is; ``None`` when it does not say."""
+    async def state(self, seconds: float = 5) -> dict[str, Any] | None:
+        """How it is; ``None`` when it does not say so in time."""
         with suppress(OSError, ValueError, TimeoutError):
-            return await self.tell("state")
+            async with asyncio.timeout(seconds):
+                return await self.tell("state")
         return None
 
     @property
@@ -140,10 +147,11 @@ class Embedded:
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "server.toml"
         config.write_text(f"[limits]\n{limits}\n")
+        self._backup = folder / "backup.db"
         self.url = f"sqlite://{folder / 'data' / 'mrccsc.db'}"
         self.data = folder / "data"
-        options = ["--data-dir", str(self.data), "--unlimited", "--config", str(config)]
-        self.nodes = [Node("n1", folder, options)]
+        self._options = ["--data-dir", str(self.data), "--config", str(config)]
+        self.nodes = [Node("n1", folder, ["--unlimited", *self._options])]
         self.doors: list[Link] = []
         self.ports: list[int] = []
 
@@ -168,6 +176,41 @@ class Embedded:
     async def stored(self, cids: list[str]) -> int:
         """How many of these cids are in the store."""
         return await asyncio.to_thread(_count, self.data / "mrccsc.db", cids)
+
+    async def back_up(self) -> None:
+        """See the protocol."""
+        self._backup.unlink(missing_ok=True)
+        await asyncio.to_thread(_copy, self.data / "mrccsc.db", self._backup)
+
+    async def restore(self) -> str:
+        """See the protocol."""
+        for end in ("", "-wal", "-shm"):
+            (self.data / f"mrccsc.db{end}").unlink(missing_ok=True)
+        shutil.copyfile(self._backup, self.data / "mrccsc.db")
+        return await begin_epoch(*self._options)
+
+
+async def begin_epoch(*options: str, environ: Mapping[str, str] | None = None) -> str:
+    """``mrccsc-server new-epoch``: the epoch that it prints."""
+    command = (sys.executable, "-m", "mrccsc_server", "new-epoch", *options)
+    process = await asyncio.create_subprocess_exec(
+        *command, env={**server_environ(), **(environ or {})}, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await process.communicate()
+    assert process.returncode == 0, said
+    return said.decode().removeprefix("The new epoch is ").partition(";")[0]
+
+
+def server_environ() -> dict[str, str]:
+    """The environment of a server process: none of the settings of whoever runs this."""
+    roots = [ROOT, *(ROOT / part for part in ("shared", "server", "tui_client"))]
+    mine = {key: "" for key in os.environ if key.startswith("MRCCSC_") and key != "MRCCSC_CI_RUN"}
+    return {**os.environ, **mine, "PYTHONPATH": os.pathsep.join(map(str, roots))}
+
+
+def _copy(source: Path, target: Path) -> None:
+    with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
+        one.backup(other)
 
 
 def _count(path: Path, cids: list[str]) -> int:

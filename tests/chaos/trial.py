@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from mrccsc_shared.limits import MAX_SERVER_LINE, Limits
 from tests.chaos.device import Device
 from tests.chaos.dump import dump
 from tests.chaos.history import VERSION, Record, Recorder
 from tests.chaos.tap import Network
 from tests.chaos.workload import Company
 
+LIMITS = Limits()
 PEOPLE = ("ann", "bob", "cat", "dan")
 BOUNDS: dict[str, Any] = {
     # Seconds after the last fault, the last commit or a client's return, until a live member is at the head.
@@ -23,7 +25,13 @@ BOUNDS: dict[str, Any] = {
     "around": 10,
     # Bytes that a node may grow by.
     "memory_growth": 256 * 2**20,
-    "queues": {},
+    # What may wait in a node: its limits; one line more may be unsent, and the last request may weigh as much as all.
+    "queues": {
+        "commits": LIMITS.commit_queue,
+        "unsent bytes": LIMITS.output + MAX_SERVER_LINE,
+        "unanswered": 2 * LIMITS.unanswered,
+        "bus bytes": LIMITS.bus_queue,
+    },
 }
 TRY = 0.25
 """Seconds between two looks at whether a device shows what a fresh sign-in does: read marks are gathered first."""
@@ -115,12 +123,18 @@ class Trial:
 
     async def dump(self, url: str) -> list[Record]:
         """Record what the store has, and end the history."""
-        convs = {one["frame"]["conv"] for one in self.records if one["what"] == "heard" and "conv" in one["frame"]}
-        convs |= {*self.company.groups, *self.company.public, *self.company.directs}
-        await dump(self.recorder, url, convs, {device.user for device in self.company.devices})
+        await self.keep(url)
         self.recorder.note("end")
         self.recorder.close()
         return self.records
+
+    async def keep(self, url: str) -> dict[int, int]:
+        """Record what the store has now; the heads of its conversations."""
+        convs = {one["frame"]["conv"] for one in self.records if one["what"] == "heard" and "conv" in one["frame"]}
+        convs |= {*self.company.groups, *self.company.public, *self.company.directs}
+        place = len(self.records)
+        await dump(self.recorder, url, convs, {device.user for device in self.company.devices})
+        return {one["conv"]: one["head"] for one in self.records[place:] if one["what"] == "stored"}
 
 
 async def until(condition: Callable[[], bool | Awaitable[bool]], patience: float) -> bool:

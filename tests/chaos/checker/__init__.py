@@ -1,6 +1,7 @@
 """The judge of a history: one pure function an invariant, from a history to what is wrong with it.
 
 ``trace``       the history, sorted by what the checks ask of it
+``lives``       a history in which a backup was restored is one of several lives of the store
 ``stored``      I1–I4: the store in the end against what was acked and refused
 ``order``       I5, I8, I9: agreement and order
 ``delivery``    I6, I7, I10 on the wire: no hole, nothing twice, all of it in time
@@ -15,37 +16,45 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from tests.chaos.checker import delivery, faults, membership, order, reading, shown, stored, wellbeing
+from tests.chaos.checker import delivery, faults, lives, membership, order, reading, shown, stored, wellbeing
 from tests.chaos.checker.trace import Trace
 from tests.chaos.checker.violation import Violation
 from tests.chaos.history import Record
 
 Check = Callable[[Trace], Iterator[Violation]]
 
-CHECKS: tuple[Check, ...] = (
+OF_A_LIFE: tuple[Check, ...] = (
     stored.check_acknowledged,
     stored.check_once,
     stored.check_refused,
     stored.check_gapless,
     order.check_agreement,
-    delivery.check_connections,
-    shown.check_clients,
-    shown.check_views,
     order.check_device_order,
     order.check_real_time,
-    delivery.check_reach,
     membership.check_writers,
     membership.check_readers,
     reading.check_marks,
+)
+"""What is about a store, and so about one of its lives."""
+
+OF_ALL: tuple[Check, ...] = (
+    lives.check_epochs,
+    delivery.check_connections,
+    shown.check_clients,
+    shown.check_views,
+    delivery.check_reach,
     reading.check_same,
     wellbeing.check_presence,
     wellbeing.check_bounds,
     wellbeing.check_history,
     faults.check_faults,
 )
+"""What is about clients, nodes and the run."""
 
 
 def judge(records: Sequence[Record]) -> list[Violation]:
     """All that is wrong with a history, the gravest kinds first."""
-    trace = Trace(records)
-    return [violation for check in CHECKS for violation in check(trace)]
+    traces = [Trace(life) for life in lives.lives(records)]
+    about_stores = [violation for trace in traces for check in OF_A_LIFE for violation in check(trace)]
+    whole = Trace(records)
+    return about_stores + [violation for check in OF_ALL for violation in check(whole)]

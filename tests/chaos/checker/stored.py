@@ -129,7 +129,8 @@ def check_once(trace: Trace) -> Iterator[Violation]:
 def check_refused(trace: Trace) -> Iterator[Violation]:
     """I3: what was refused for good never appears, and nothing appears that nobody asked for.
 
-    Where an attempt under the same cid had no answer, that one may still have been on its way: it was unknown.
+    Where an attempt under the same cid had no answer, that one may still have been on its way: it was unknown. What
+    was asked for once more after a refusal, as what stands behind a refused word is, counts by the last answer.
     """
     answered = {
         (one["client"], one["line"], one["frame"]["re"])
@@ -147,12 +148,13 @@ def check_refused(trace: Trace) -> Iterator[Violation]:
         for entry in log.entries.values()
         if "cid" in entry
     }
+    last = {(one["client"], one["frame"]["cid"]): one["n"] for one in trace.by_what["said"] if "cid" in one["frame"]}
     for error in trace.heard("error"):
         request, code = trace.request_of(error), error["frame"]["code"]
         if request is None or code in RETRYABLE or code == "cid_conflict":
             continue
         cid, client = request["frame"].get("cid", ""), error["client"]
-        if (client, cid) in unknown:
+        if (client, cid) in unknown or last.get((client, cid), 0) > error["n"]:
             continue
         log, entry = placed.get((trace.users[client], cid), (None, None))
         if log is not None and entry is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.chaos.faults import hints, network, process, services
+from tests.chaos.faults import hints, locks, network, process, restore, services
 from tests.chaos.faults.base import Fault
 
 EVERYWHERE: list[type[Fault]] = [
@@ -12,6 +12,7 @@ EVERYWHERE: list[type[Fault]] = [
     process.KillBeforeHint,
     process.Kill,
     process.Freeze,
+    process.FreezeLong,
     process.WrongClock,
     process.WrongClockBack,
     process.Restart,
@@ -21,13 +22,15 @@ EVERYWHERE: list[type[Fault]] = [
     network.ReconnectAll,
     network.NeverRead,
     network.RemovalRace,
+    restore.BackupRestored,
 ]
 
-EMBEDDED: list[type[Fault]] = [*EVERYWHERE, process.FullDisk]
+EMBEDDED: list[type[Fault]] = [*EVERYWHERE, process.FullDisk, process.ReadOnlyDisk]
 
 CLUSTER: list[type[Fault]] = [
     *EVERYWHERE,
     services.DatabaseKilled,
+    services.DatabaseDown,
     services.DatabaseFrozen,
     services.BusKilled,
     services.BusFrozen,
@@ -36,8 +39,11 @@ CLUSTER: list[type[Fault]] = [
     services.DatabaseLinkSlow,
     services.BusLinkCut,
     services.BusLinkHeld,
+    services.BusLinkSlow,
     services.BalancerReloaded,
     services.BalancerKilled,
+    locks.RowsLocked,
+    locks.Deadlocks,
     hints.DropHints,
     hints.DoubleHints,
     hints.ReorderHints,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from typing import Any, ClassVar
 
 from tests.chaos.device import PASSWORD
@@ -20,17 +21,22 @@ class CutDoors(Fault):
     hold: ClassVar[float] = 1.0
 
     async def begin(self) -> None:
+        self.before = self._severed()
         for link in self.system.doors:
             link.cut()
 
+    def _severed(self) -> int:
+        return sum(link.severed for link in self.system.doors)
+
     async def bitten(self) -> Evidence | None:
-        lost = self.count("lost")
-        return {"lines lost": lost} if lost >= len(self.trial.company.devices) / 2 else None
+        lost, severed = self.count("lost"), self._severed() - self.before
+        need = len(self.trial.company.devices) / 2
+        return {"lines lost": lost, "severed or refused": severed} if min(lost, severed) >= need else None
 
     async def end(self) -> Evidence | None:
         for link in self.system.doors:
             link.heal()
-        return {"lines lost": self.count("lost"), "refused": sum(link.severed for link in self.system.doors)}
+        return {"lines lost": self.count("lost"), "severed or refused": self._severed() - self.before}
 
 
 class HoldDoors(Fault):
@@ -40,6 +46,9 @@ class HoldDoors(Fault):
 
     async def begin(self) -> None:
         self.before = [link.held for link in self.system.doors]
+        self.since = asyncio.get_running_loop().time()
+        self.lines = set(self.scene.lines())
+        self.idle = await self._idle()
         for link in self.system.doors:
             link.hold()
 
@@ -47,14 +56,29 @@ class HoldDoors(Fault):
         held = sum(link.held - before for link, before in zip(self.system.doors, self.before, strict=True))
         return {"bytes held": held} if held else None
 
+    async def _idle(self) -> int:
+        """Connections that the nodes have cut for being silent."""
+        return sum(state["closes"].get("idle", 0) for state in await self.states())
+
     async def last(self) -> None:
-        # Until clients notice by themselves: 2.5 heartbeats of silence.
-        await until(lambda: self.count("lost") >= 1, 60)
+        # Until both ends notice by themselves: 2.5 heartbeats of silence.
+        def clients() -> bool:
+            return not self.lines & self.scene.lines().keys()
+
+        async def nodes() -> bool:
+            return await self._idle() > self.idle
+
+        clock = asyncio.get_running_loop().time
+        self.noticed = dict.fromkeys(("all clients", "a node"), -1.0)
+        for who, done in (("all clients", clients), ("a node", nodes)):
+            if await until(done, 30):
+                self.noticed[who] = round(clock() - self.since, 1)
 
     async def end(self) -> Evidence | None:
         for link in self.system.doors:
             link.heal()
-        return {"lines lost": self.count("lost")}
+        cut = await self._idle() - self.idle
+        return {"noticed within s": self.noticed, "cut by nodes": cut, "lines lost": self.count("lost")}
 
 
 class SlowDoors(Fault):
@@ -101,6 +125,7 @@ class NeverRead(Fault):
 
     async def begin(self) -> None:
         device = self.trial.company.devices[0]
+        self.before = sum(state["closes"].get("slow_reader", 0) for state in await self.states())
         port = self.scene.chance.choice(self.system.ports)
         reader, self.writer = await asyncio.open_connection("127.0.0.1", port, limit=4_096)
         self._ask("session.login", username=device.username, password=PASSWORD)
@@ -123,10 +148,9 @@ class NeverRead(Fault):
             await asyncio.sleep(0)
 
     async def bitten(self) -> Evidence | None:
-        # Either it is read no further (its requests pile up on its own side), or it is cut.
-        stuck = self.writer.transport.get_write_buffer_size() > 0
         cut = self.writer.transport.is_closing() or self.flood.done()
-        return {"requests": self.requests, "outcome": "cut" if cut else "read no further"} if stuck or cut else None
+        slow = sum(state["closes"].get("slow_reader", 0) for state in await self.states()) - self.before
+        return {"requests": self.requests, "cut as a slow reader": slow} if cut and slow >= 1 else None
 
     async def end(self) -> Evidence | None:
         self.flood.cancel()
@@ -157,12 +181,8 @@ class RemovalRace(Fault):
                 return
 
     async def bitten(self) -> Evidence | None:
-        refused = self.errors("not_found", "forbidden")
-        forgotten = sum(one["what"] == "unknown" for one in self.scene.since(self.mark))
-        stored = sum(
-            one["what"] == "ok" and one.get("seq") is not None and one["op"] in self._raced()
-            for one in self.scene.since(self.mark)
-        )
+        ends = Counter(one["what"] for one in self.scene.since(self.mark) if one.get("op") in self._raced())
+        stored, refused, forgotten = (ends[what] for what in ("ok", "fail", "unknown"))
         return {"stored": stored, "refused": refused, "unknown": forgotten} if stored and refused + forgotten else None
 
     def _raced(self) -> set[str]:

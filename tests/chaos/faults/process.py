@@ -6,7 +6,7 @@ import asyncio
 import signal
 from typing import ClassVar
 
-from tests.chaos.faults.base import Evidence, Fault
+from tests.chaos.faults.base import Evidence, Fault, is_stopped
 from tests.chaos.trial import until
 
 
@@ -88,22 +88,33 @@ class Freeze(Fault):
     name = "node stopped (SIGSTOP)"
 
     async def begin(self) -> None:
+        self.lines = {line for line, node in self.scene.lines().items() if node == self.node.name}
+        self.since = asyncio.get_running_loop().time()
         self.node.program.freeze()
 
     async def bitten(self) -> Evidence | None:
-        quiet = self.trial.acked
-        await asyncio.sleep(0.5)
-        late = self.trial.acked - quiet
-        alone = len(self.system.nodes) == 1
-        return {"acked meanwhile": late} if not late or not alone else None
+        stopped = is_stopped(self.node.program.pid) and await self.node.state(1.0) is None
+        return {"answers nothing": True, "clients on it": len(self.lines)} if stopped else None
 
     async def last(self) -> None:
-        # Until clients have noticed: 2.5 heartbeats of silence.
-        await until(lambda: self.count("lost") >= 1, 60)
+        # Until its clients have noticed: 2.5 heartbeats of silence.
+        await until(lambda: not self.lines & self.scene.lines().keys(), 60)
+        await asyncio.sleep(self.hold * self.scene.haste - (asyncio.get_running_loop().time() - self.since))
 
     async def end(self) -> Evidence | None:
+        still = is_stopped(self.node.program.pid)
         self.node.program.thaw()
-        return {"lines lost": self.count("lost")}
+        seconds = asyncio.get_running_loop().time() - self.since
+        moved = len(self.lines - self.scene.lines().keys())
+        return {"stopped to the end": still, "seconds": round(seconds, 1), "clients that moved": moved}
+
+
+class FreezeLong(Freeze):
+    """The node is stopped for a minute. What it does then turns up as repeated."""
+
+    name = "node stopped for a minute (SIGSTOP)"
+    hold = 60.0
+    once = True
 
 
 class Restart(Fault):
@@ -113,13 +124,15 @@ class Restart(Fault):
 
     async def begin(self) -> None:
         self.codes: list[int | None] = []
+        self.pids = [node.program.pid for node in self.system.nodes]
         for node in self.system.nodes:
             self.codes.append(await node.stop())
             await node.start()
 
     async def bitten(self) -> Evidence | None:
         told = self.count("heard", "closing")
-        return {"clients told": told, "exits": self.codes} if told and set(self.codes) == {0} else None
+        new = {node.program.pid for node in self.system.nodes}.isdisjoint(self.pids)
+        return {"clients told": told, "exits": self.codes} if told and new and set(self.codes) == {0} else None
 
     async def end(self) -> Evidence | None:
         return None
@@ -135,12 +148,25 @@ class FullDisk(Fault):
         await self.node.tell("quota", bytes=8_192)
 
     async def bitten(self) -> Evidence | None:
-        refused = self.errors("unavailable", "overloaded")
-        return {"refused": refused} if refused else None
+        refused, pages = self.errors("unavailable"), await self.pages()
+        return {"refused": refused, "devices that can read": pages} if refused and pages else None
 
     async def end(self) -> Evidence | None:
         await self.node.tell("quota", bytes=None)
-        return {"refused": self.errors("unavailable", "overloaded")}
+        return {"refused": self.errors("unavailable")}
+
+
+class ReadOnlyDisk(FullDisk):
+    """The database's file takes no writes, as on a file system that went read-only after an error."""
+
+    name = "disk read-only"
+
+    async def begin(self) -> None:
+        await self.node.tell("readonly", on=True)
+
+    async def end(self) -> Evidence | None:
+        await self.node.tell("readonly", on=False)
+        return {"refused": self.errors("unavailable")}
 
 
 class WrongClock(Fault):

@@ -7,7 +7,12 @@ import signal
 from typing import ClassVar
 
 from tests.chaos.cluster import Cluster, ClusterNode
-from tests.chaos.faults.base import Evidence, Fault
+from tests.chaos.faults.base import Evidence, Fault, is_stopped
+from tests.chaos.trial import until
+from tools.cluster.process import accepts
+
+CANARY = "chaos:canary"
+"""A key that only a flush takes away."""
 
 
 class ClusterFault(Fault):
@@ -37,13 +42,36 @@ class DatabaseKilled(ClusterFault):
         self.code = self.cluster.mariadb.program.exit_code
 
     async def bitten(self) -> Evidence | None:
-        refused = self.errors("unavailable", "overloaded")
-        told = self.count("heard", "closing")
-        return {"exit": self.code, "refused": refused, "sent away": told} if refused + told else None
+        refused = self.errors("unavailable")
+        return {"exit": self.code, "refused": refused} if refused and self.code == -signal.SIGKILL else None
 
     async def end(self) -> Evidence | None:
         await self.cluster.start_mariadb()
-        return {"refused": self.errors("unavailable", "overloaded"), "sent away": self.count("heard", "closing")}
+        return self._seen()
+
+    def _seen(self) -> Evidence:
+        return {"refused": self.errors("unavailable"), "sent away": self.count("heard", "closing")}
+
+
+class DatabaseDown(DatabaseKilled):
+    """The database is shut down in good order, and is away for half a minute: nothing is acked, nothing lost."""
+
+    name = "database down for half a minute"
+    hold = 30.0
+    once = True
+
+    async def begin(self) -> None:
+        await asyncio.to_thread(self.cluster.mariadb.stop)
+        self.acked = self.trial.acked
+
+    async def bitten(self) -> Evidence | None:
+        running = self.cluster.mariadb.program.running
+        refused = self.errors("unavailable")
+        return {"exit": self.cluster.mariadb.program.exit_code, "refused": refused} if refused and not running else None
+
+    async def end(self) -> Evidence | None:
+        acked = self.trial.acked - self.acked
+        return {"acked meanwhile": acked, **(await super().end() or {})}
 
 
 class DatabaseFrozen(DatabaseKilled):
@@ -52,12 +80,15 @@ class DatabaseFrozen(DatabaseKilled):
     name = "database stopped (SIGSTOP)"
 
     async def begin(self) -> None:
-        self.code = None
         self.cluster.mariadb.freeze()
+
+    async def bitten(self) -> Evidence | None:
+        refused = self.errors("unavailable")
+        return {"refused": refused} if refused and is_stopped(self.cluster.mariadb.program.pid) else None
 
     async def end(self) -> Evidence | None:
         self.cluster.mariadb.thaw()
-        return {"refused": self.errors("unavailable", "overloaded"), "sent away": self.count("heard", "closing")}
+        return self._seen()
 
 
 class BusKilled(ClusterFault):
@@ -71,9 +102,10 @@ class BusKilled(ClusterFault):
         self.acked = self.trial.acked
 
     async def bitten(self) -> Evidence | None:
-        acked = self.trial.acked - self.acked
+        acked, degraded = self.trial.acked - self.acked, await self.degraded()
         code = self.cluster.redis.exit_code
-        return {"exit": code, "acked meanwhile": acked} if code == -signal.SIGKILL and acked >= 10 else None
+        away = code == -signal.SIGKILL and degraded == len(self.system.nodes)
+        return {"exit": code, "nodes degraded": degraded, "acked meanwhile": acked} if away and acked >= 10 else None
 
     async def end(self) -> Evidence | None:
         acked = self.trial.acked - self.acked
@@ -91,8 +123,9 @@ class BusFrozen(BusKilled):
         self.acked = self.trial.acked
 
     async def bitten(self) -> Evidence | None:
-        acked = self.trial.acked - self.acked
-        return {"acked meanwhile": acked} if acked >= 10 else None
+        acked, degraded = self.trial.acked - self.acked, await self.degraded()
+        away = is_stopped(self.cluster.redis.pid) and degraded == len(self.system.nodes)
+        return {"nodes degraded": degraded, "acked meanwhile": acked} if away and acked >= 10 else None
 
     async def end(self) -> Evidence | None:
         self.cluster.redis.thaw()
@@ -105,17 +138,25 @@ class BusFlushed(ClusterFault):
     name: ClassVar[str] = "bus flushed"
 
     async def begin(self) -> None:
+        # Right after another fault of the bus there may be nothing yet that could be flushed.
+        await until(self._said, 10)
         self.before = await self._keys()
+        await asyncio.to_thread(self.cluster.redis.ask, "SET", CANARY, "1")
         await asyncio.to_thread(self.cluster.redis.flush)
+
+    async def _said(self) -> bool:
+        return await self._keys() > 0
 
     async def _keys(self) -> int:
         return int(await asyncio.to_thread(self.cluster.redis.ask, "DBSIZE"))
 
     async def bitten(self) -> Evidence | None:
+        gone = await asyncio.to_thread(self.cluster.redis.ask, "EXISTS", CANARY) == "0"
         back = await self._keys()
-        return {"keys before": self.before, "keys said again": back} if self.before and back else None
+        return {"keys before": self.before, "keys said again": back} if gone and self.before and back else None
 
     async def end(self) -> Evidence | None:
+        await asyncio.to_thread(self.cluster.redis.ask, "DEL", CANARY)
         return None
 
 
@@ -123,7 +164,7 @@ class DatabaseLinkCut(ClusterFault):
     """One node loses the database: it stops accepting and drains, so that its clients use the others."""
 
     name: ClassVar[str] = "link node to database cut"
-    hold: ClassVar[float] = 4.0
+    hold: ClassVar[float] = 2.0
 
     async def begin(self) -> None:
         self.severed = self.one.database.severed
@@ -131,7 +172,8 @@ class DatabaseLinkCut(ClusterFault):
 
     async def bitten(self) -> Evidence | None:
         severed = self.one.database.severed - self.severed
-        return {"connections severed or refused": severed} if severed >= 2 else None
+        shut = not accepts(self.one.port)
+        return {"severed or refused": severed, "its port is shut": shut} if severed >= 2 and shut else None
 
     async def end(self) -> Evidence | None:
         told = self.count("heard", "closing")
@@ -170,8 +212,8 @@ class BusLinkCut(ClusterFault):
         self.one.bus.cut()
 
     async def bitten(self) -> Evidence | None:
-        severed = self.one.bus.severed - self.severed
-        return {"connections severed or refused": severed} if severed >= 2 else None
+        severed, degraded = self.one.bus.severed - self.severed, await self.degraded()
+        return {"severed or refused": severed, "nodes degraded": degraded} if severed >= 2 and degraded else None
 
     async def end(self) -> Evidence | None:
         self.one.bus.heal()
@@ -189,12 +231,31 @@ class BusLinkHeld(ClusterFault):
         self.one.bus.hold()
 
     async def bitten(self) -> Evidence | None:
-        held = self.one.bus.held - self.held
-        return {"bytes held": held} if held else None
+        held, degraded = self.one.bus.held - self.held, await self.degraded()
+        return {"bytes held": held, "nodes degraded": degraded} if held and degraded else None
 
     async def end(self) -> Evidence | None:
         self.one.bus.heal()
         return {"bytes held": self.one.bus.held - self.held}
+
+
+class BusLinkSlow(ClusterFault):
+    """What one node says to the bus and hears from it is late."""
+
+    name: ClassVar[str] = "link node to bus slow"
+    hold: ClassVar[float] = 3.0
+
+    async def begin(self) -> None:
+        self.slowed = self.one.bus.slowed
+        self.one.bus.slow(0.15)
+
+    async def bitten(self) -> Evidence | None:
+        slowed = self.one.bus.slowed - self.slowed
+        return {"bytes late by 0.15 s": slowed} if slowed > 2_000 else None
+
+    async def end(self) -> Evidence | None:
+        self.one.bus.heal()
+        return {"bytes late by 0.15 s": self.one.bus.slowed - self.slowed}
 
 
 class BalancerReloaded(ClusterFault):
@@ -228,8 +289,9 @@ class BalancerKilled(ClusterFault):
         self.cluster.nginx.kill()
 
     async def bitten(self) -> Evidence | None:
-        lost = self.count("lost")
-        return {"lines lost": lost} if lost >= len(self.trial.company.devices) / 2 else None
+        lost, code = self.count("lost"), self.cluster.nginx.program.exit_code
+        away = code == -signal.SIGKILL and not accepts(self.cluster.nginx.port)
+        return {"exit": code, "lines lost": lost} if away and lost >= len(self.trial.company.devices) / 2 else None
 
     async def end(self) -> Evidence | None:
         self.cluster.nginx.start()
