@@ -130,6 +130,7 @@ class MariaDb:
                 find_program("mariadb-install-db"),
                 "--no-defaults",
                 f"--datadir={data}",
+                f"--tmpdir={self.folder}",
                 "--skip-test-db",
                 "--innodb-log-file-size=32M",
                 *_as_root(),
@@ -147,6 +148,8 @@ class MariaDb:
             find_program("mariadbd"),
             "--no-defaults",
             f"--datadir={data}",
+            # In /tmp, where others start servers too, these delete each other's temporary tables.
+            f"--tmpdir={self.folder}",
             f"--init-file={self.folder / 'users.sql'}",
             "--socket=mariadb.sock",  # In the data folder: a path of its own may be too long for a socket.
             f"--pid-file={data / 'mariadb.pid'}",
