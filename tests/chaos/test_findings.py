@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mrccsc_server.storage import make_store
 from mrccsc_shared.limits import Limits
+from mrccsc_tui.engine.history import ON_THE_WAY
 from mrccsc_tui.link.tasks import Tasks
 from tests.client.fakes import FakeTransport, ack, conversation, entry, message
 from tests.client.world import World
@@ -128,6 +129,55 @@ async def test_counts_are_asked_for_again_when_the_answer_is_older_than_what_was
     before = conversation(head=9, read=5, unread=3)
     line.deliver({"type": "conversations", "re": asked["id"], "conversations": [before], "more": False})
     await refreshes(world, line)
+
+
+async def test_counts_are_asked_for_when_what_was_fetched_has_changed_since_it_was_new(world: World) -> None:
+    """It counted whom a message mentions now, not whom it mentioned when it was new."""
+    line = await world.login()
+    line.deliver(entry(message(4)))
+    await wait_until(lambda: min(world.clock.waits) <= ON_THE_WAY + 0.01, "the gap being seen")
+    world.clock.advance(ON_THE_WAY + 0.01)
+    asked = await line.asked("history.get")
+    changed = message(2, "hello @ann", mentions=[1], rev=3, edited=3)
+    edit = {"conv": 5, "seq": 3, "kind": "edit", "by": 2, "at": 3, "target": 2, "text": "hello @ann", "mentions": [1]}
+    line.deliver(page(asked, changed, edit, message(4)) | {"head": 4})
+    asked = await line.asked("conversation.list")
+    fresh = conversation(head=4, read=1, unread=2, mentions=0)
+    line.deliver({"type": "conversations", "re": asked["id"], "conversations": [fresh], "more": False})
+    await wait_until(lambda: world.client.store.conversations[5].mentions == 0, "the right count")
+
+
+async def test_counts_are_asked_for_again_when_the_answer_is_of_an_older_head(world: World) -> None:
+    line = await world.login(conversations=[BEHIND])
+    world.client.mark_read(5, 6)
+    line.deliver({"type": "ok", "re": (await line.asked("read.mark"))["id"]})
+    asked = await line.asked("conversation.list")
+    line.deliver(entry(message(10)))
+    older = conversation(head=9, read=6, unread=2)
+    line.deliver({"type": "conversations", "re": asked["id"], "conversations": [older], "more": False})
+    asked = await line.asked("conversation.list")
+    now = conversation(head=10, read=6, unread=3)
+    line.deliver({"type": "conversations", "re": asked["id"], "conversations": [now], "more": False})
+    await wait_until(lambda: world.client.store.conversations[5].unread == 3, "the right count")
+
+
+TEA = {name: value for name, value in conversation(kind="group", title="tea", role="admin").items() if name != "peer"}
+
+
+async def test_old_facts_do_not_take_back_which_part_of_a_log_can_be_read(world: World) -> None:
+    """Facts that were read before a member was put out and let in again came after it: the tail began anew there."""
+    line = await world.login(conversations=[{**TEA, "head": 7, "from": 6}])
+    line.deliver(entry({"conv": 5, "seq": 8, "kind": "message", "by": 2, "at": 8, "text": "hello", "rev": 8}))
+    line.deliver({"type": "conversation", "conversation": {**TEA, "head": 4, "from": 1, "role": "member"}})
+    asked = await line.asked("conversation.list")
+    held = world.client.store.conversations[5]
+    assert (held.start, held.cursor, held.head, held.role) == (6, 8, 8, "admin")
+    now = {**TEA, "head": 8, "from": 6}
+    line.deliver({"type": "conversations", "re": asked["id"], "conversations": [now], "more": False})
+    line.deliver({"type": "conversation", "conversation": {**TEA, "head": 7, "from": 6, "role": "member"}})
+    line.deliver(entry(message(9)))
+    await wait_until(lambda: world.client.store.conversations[5].cursor == 9, "the next entry")
+    assert world.client.store.conversations[5].role == "admin"
 
 
 async def test_names_in_what_was_missed_are_asked_for_when_a_session_begins(world: World) -> None:

@@ -46,7 +46,12 @@ def conversation(store: Store, frame: Frame, _request: Frame) -> Iterator[Change
 def conversations(store: Store, frame: Frame, request: Frame) -> Iterator[Change]:
     """A part of the user's conversations. Of a list that was read to its end, those not in it are gone."""
     for wire in frame["conversations"]:
-        yield from put_listed(store, read_conversation(wire))
+        fresh = read_conversation(wire)
+        held = store.conversations.get(fresh.conv)
+        if request.get("limit") == 1 and held is not None and fresh.head < held.head:
+            # It was asked for because of its counts, and they are as of an older head.
+            yield Stale(fresh.conv)
+        yield from put_listed(store, fresh)
     if store.listing is None or request.get("limit") == 1:
         return
     if not frame["more"]:
@@ -118,6 +123,10 @@ def put_conversation(store: Store, fresh: Conversation) -> Iterator[Change]:
             yield ConversationAdded(conv)
         yield from receive(store, sorted(store.early.pop(conv, []), key=lambda entry: entry.seq), live=True)
         return
+    if held.start != fresh.start and fresh.head < held.head and not known:
+        # It was read before what is held here; whether the log that is readable has changed, nobody knows by it.
+        yield Stale(conv)
+        return
     if held.start != fresh.start:
         # The user left and came back: another part of the log is readable now.
         store.restart(conv, fresh.head)
@@ -128,7 +137,7 @@ def put_conversation(store: Store, fresh: Conversation) -> Iterator[Change]:
     merged = replace(
         fresh if fresh.head >= held.head else held,
         muted=fresh.muted,
-        role=fresh.role,
+        role=fresh.role if fresh.head >= held.head else held.role,
         read=max(held.read, fresh.read),
         peer_read=max(held.peer_read or 0, fresh.peer_read or 0) if fresh.peer_read is not None else held.peer_read,
         unread_from=held.unread_from if conv in store.marking else fresh.unread_from,

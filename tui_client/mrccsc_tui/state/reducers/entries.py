@@ -15,6 +15,7 @@ from mrccsc_tui.state.changes import (
     Gap,
     MembersChanged,
     MessageChanged,
+    Stale,
     Stranger,
     Unsure,
 )
@@ -99,6 +100,7 @@ def receive(store: Store, entries: list[Entry], *, live: bool) -> Iterator[Chang
     conversation = store.conversations[conv]
     joined: list[Entry] = []
     amended: dict[int, None] = {}
+    sure = True
     for one in entries:
         for new, changed in log.receive(one):
             joined.append(new)
@@ -106,6 +108,8 @@ def receive(store: Store, entries: list[Entry], *, live: bool) -> Iterator[Chang
                 amended[changed] = None
             if new.seq > conversation.head:
                 conversation = _counted(store, conversation, new)
+                # Whom it mentioned when it was new is what counts.
+                sure = sure and not (isinstance(new, Message) and (new.edited is not None or new.deleted))
     if log.seen > log.cursor:
         yield Gap(conv, log.cursor)
     if not joined:
@@ -121,6 +125,8 @@ def receive(store: Store, entries: list[Entry], *, live: bool) -> Iterator[Chang
         if isinstance(one, Notice):
             yield from _membership(store, one)
     yield from _strangers(store, joined)
+    if not sure:
+        yield Stale(conv)
 
 
 def _freshen_last(store: Store, conv: int, message: Message | None) -> Iterator[Change]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mrccsc_tui.state.changes import Change, ContactChanged, MeChanged, SignedIn, TailRestarted
+from mrccsc_tui.state.changes import Change, ContactChanged, MeChanged, SignedIn, Stale, TailRestarted
 from mrccsc_tui.state.models import Entry
 from mrccsc_tui.state.reducers.conversations import end_listing, put_conversation, put_listed
 from mrccsc_tui.state.reducers.entries import receive
@@ -66,4 +66,5 @@ def _catch_up(store: Store, conv: int, entries: list[Entry], *, limited: bool) -
             # Its place in the list, with right counts, is still to come.
             store.conversations[conv] = replace(conversation, head=entries[-1].seq)
         yield TailRestarted(conv)
-    yield from receive(store, entries, live=False)
+    # The counts of what was missed come with its place in the list.
+    yield from (change for change in receive(store, entries, live=False) if not isinstance(change, Stale))
