@@ -229,7 +229,7 @@ async def test_a_refused_message_stays_until_retried_or_discarded(party: Party) 
     renewed = ann.retry(second.cid)
     assert renewed.cid != second.cid
     await sees(bob, conv, "hello?")
-    assert not ann.store.pending(conv)
+    await wait_until(lambda: not ann.store.pending(conv), "the acknowledgement")
 
 
 async def test_signing_out_forgets_everything(party: Party) -> None:
