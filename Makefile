@@ -1,7 +1,7 @@
 # make run     chat: make the environment, start a server in the background if none runs, open the client
 # make test    run all tests            ARGS='-k framing' passes options on to pytest
 # make cluster a whole cluster: MariaDB, Redis, three nodes and nginx, until Ctrl+C    ARGS='--fresh' forgets the last
-# make bench   how fast it is on this machine, beside a relay that does nothing    QUICK=1 in a few minutes
+# make bench   how fast it is on this machine, beside a relay that does nothing    QUICK=1 in a minute, CHECK=1 compares
 # make chaos   real clients on a real cluster while faults strike, and a verdict    ARGS='--seconds 60 --seed 7'
 # make check   lint, format, types, import rules, generated documents
 # make docs    write the generated documents again

@@ -1,84 +1,121 @@
-"""``python -m tools.bench``: measure, print, keep, compare."""
+"""``python -m tools.bench``: measure, print, keep, compare, write the document."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-import tempfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Protocol, TypeVar
 
-from tools.bench.report import Run, losses
-from tools.bench.rows import ROWS, Result, Row, measure
-from tools.bench.systems import opened
+from tools.bench import document
+from tools.bench.curves import CURVES
+from tools.bench.report import Json, losses, save, table
+from tools.bench.rows import ALL, ROWS
+from tools.bench.suite import Options, Suite
+from tools.bench.systems import SYSTEMS
+from tools.bench.trials import TRIALS
 
-COMMITTED = Path(__file__).parents[2] / "docs" / "performance.json"
-SYSTEMS = ("relay", "sqlite", "mariadb", "mariadb-2")
-
-
-def carried(row: Row, system: str) -> bool:
-    """Whether the row makes sense on that system."""
-    if system == "relay":
-        return row.relay is not None
-    return row.nodes == (2 if system == "mariadb-2" else 1)
-
-
-def round_of(row: Row, name: str, folder: Path, options: argparse.Namespace, run: Run) -> None:
-    """All rounds of one row on one system."""
-    with opened(name, folder) as system:
-        if name == "relay":
-            assert row.relay is not None
-            seats = row.relay()
-        else:
-            seats = system.prepare(row.seats)
-        system.start()
-        for _ in range(options.rounds):
-            result = measure(row, system, seats, folder, warm=options.warm, seconds=options.seconds)
-            run.add(row, name, result)
-            print(line_of(row, name, result), flush=True)
+ROOT = Path(__file__).parents[2]
+COMMITTED = ROOT / "docs" / "performance.json"
+KEPT = ROOT / "build" / "bench" / "performance.json"
 
 
-def line_of(row: Row, name: str, result: Result) -> str:
-    """One round for people."""
-    rate = f"{result.rate / 1024:.1f} KiB" if row.figure == "bytes" else f"{result.rate:,.0f} {row.figure}/s"
-    line = f"{row.title:45} {name:10} {rate:>24}  p50 {result.p50 / 1000:7.1f} ms  p99 {result.p99 / 1000:7.1f} ms"
-    if result.messages:
-        cpu = (f"{name} {seconds * 100_000 / result.messages:.1f}" for name, seconds in result.cpu.items())
-        line += "  CPU s per 100k: " + ", ".join(cpu)
-    return line
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+N = TypeVar("N", bound=_Named)
 
 
 def main() -> int:
-    """Exit code 1 when ``--check`` found a loss."""
-    parser = argparse.ArgumentParser(prog="python -m tools.bench", description="Measure MRCCSC on this machine.")
-    parser.add_argument("--quick", action="store_true", help="one short round of everything")
-    parser.add_argument("--check", action="store_true", help="compare the ratios with the committed results")
-    parser.add_argument("--rows", default=",".join(row.name for row in ROWS), help="names of rows")
-    parser.add_argument("--systems", default=",".join(SYSTEMS), help=f"of {', '.join(SYSTEMS)}")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--warm", type=float, default=1.0, help="seconds before measuring")
-    parser.add_argument("--seconds", type=float, default=5.0, help="seconds of a round")
-    parser.add_argument("--keep", type=Path, help="write the results there as JSON")
+    """Exit code 1 when something failed, or ``--check`` found a loss."""
+    parser = _parser()
     options = parser.parse_args()
+    if options.render:
+        document.write(_read(COMMITTED) or {}, ROOT / "docs")
+        return 0
+    against = _read(COMMITTED)
+    if options.check and against is None:
+        print(f"There are no results to compare with: make some with --write, they go to {COMMITTED}.", file=sys.stderr)
+        return 2
+    # Whoever names a part wants only that; whoever is in a hurry or compares wants the rows.
+    chosen = any(part is not None for part in (options.rows, options.curves, options.trials))
+    growth = not (chosen or options.quick or options.check)
+    rows = _named(parser, ROWS, options.rows, there=not chosen)
+    curves = _named(parser, CURVES, options.curves, there=growth)
+    trials = _named(parser, TRIALS, options.trials, there=growth)
     if options.quick:
-        options.rounds, options.seconds, options.warm = 1, 1.5, 0.5
-    run = Run()
-    for row in (row for row in ROWS if row.name in options.rows.split(",")):
-        for name in (name for name in SYSTEMS if name in options.systems.split(",") and carried(row, name)):
-            with tempfile.TemporaryDirectory(prefix="mrccsc-bench-") as folder:
-                round_of(row, name, Path(folder), options, run)
-    print("\n" + run.table())
-    told = run.as_json()
-    if options.keep:
-        options.keep.write_text(json.dumps(told, indent=1) + "\n")
+        options.rounds, options.seconds, options.warm = 1, 1.0, 0.3
+        rows = [row for row in rows if row.quick or options.rows]
+    suite = Suite(
+        Options(
+            rows=rows, curves=curves, trials=trials, systems=options.systems.split(","), rounds=options.rounds,
+            warm=options.warm, seconds=options.seconds, keep=options.keep,
+            against=against if options.check else None,
+        ),
+        against if options.write else None,
+    )  # fmt: skip
+    try:
+        suite.run()
+    except KeyboardInterrupt:
+        suite.say(f"stopped; what was measured until now is in {options.keep}")
+        return 130
+    if rows:
+        print("\n" + table(suite.told["rows"], ALL))
+    print(f"\nThe results are in {options.keep}.")
+    if options.write:
+        save(suite.told, COMMITTED)
+        document.write(suite.told, ROOT / "docs")
     if options.check:
-        if not COMMITTED.exists():
-            print(f"There are no results to compare with: keep some with --keep {COMMITTED}.", file=sys.stderr)
-            return 2
-        lost = list(losses(told, json.loads(COMMITTED.read_text())))
-        print("\n".join(lost) or "No ratio lost more than a fifth.", file=sys.stderr)
-        return 1 if lost else 0
-    return 0
+        assert against is not None
+        lost = [sentence for _, _, sentence in losses(suite.told, against)]
+        print("\n".join(lost) or "Nothing lost more than a fifth.", file=sys.stderr)
+        return 1 if lost or suite.failed else 0
+    return 1 if suite.failed else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.bench",
+        description="Measure MRCCSC on this machine. A part is named by its names between commas, or all, or none.",
+    )
+    parser.add_argument("--quick", action="store_true", help="one short round of the main rows")
+    parser.add_argument("--check", action="store_true", help="compare the rows with the committed results")
+    parser.add_argument("--write", action="store_true", help="write docs/performance.json, .md and the plots")
+    parser.add_argument("--render", action="store_true", help="write the document from the committed results again")
+    for part, every in (("rows", ROWS), ("curves", CURVES), ("trials", TRIALS)):
+        parser.add_argument(f"--{part}", metavar="NAME,…", help=", ".join(one.name for one in every))
+    parser.add_argument("--systems", default=",".join(SYSTEMS), help=", ".join(SYSTEMS))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--warm", type=float, default=0.5, help="seconds before measuring")
+    parser.add_argument("--seconds", type=float, default=4.0, help="seconds of a round; curves take half of it")
+    parser.add_argument("--keep", type=Path, default=KEPT, help="where results are kept as they come")
+    return parser
+
+
+def _named(parser: argparse.ArgumentParser, every: Sequence[N], names: str | None, *, there: bool) -> list[N]:
+    if names is None:
+        return list(every) if there else []
+    if names in ("all", "none"):
+        return list(every) if names == "all" else []
+    unknown = set(names.split(",")) - {one.name for one in every}
+    if unknown:
+        parser.error(f"there is no {', '.join(sorted(unknown))}; there are {_list(one.name for one in every)}")
+    return [one for one in every if one.name in names.split(",")]
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+def _read(file: Path) -> Json | None:
+    if not file.exists():
+        return None
+    told: Json = json.loads(file.read_text())
+    return told
 
 
 if __name__ == "__main__":

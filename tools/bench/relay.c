@@ -117,13 +117,14 @@ int main(int count, char **arguments) {
                 take_in(listening);
                 continue;
             }
-            int state = fill(connection->fd, &connection->in);
-            for (char *line; (line = next_line(&connection->in));) {
+            Buffer *filled = fill(connection->fd, &connection->in);
+            for (char *line; filled && (line = next_line(filled));) {
                 if (strstr(line, "\"message.send\"")) pass_on(connection, line);
                 else if (strstr(line, "\"session.resume\"")) enter(connection, line);
             }
+            if (filled) keep(&connection->in, filled);
             release(&connection->in);
-            if (state < 0) leave(connection);
+            if (!filled) leave(connection);
             else if (events[i].events & EPOLLOUT && !connection->dirty) say(connection, "", 0);
         }
         flush();

@@ -1,110 +1,184 @@
-"""Results → a JSON file, a Markdown table, and the comparison of two runs by their ratios to the relay."""
+"""Results → the JSON file, tables, and the comparison of two runs."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import sqlite3
 import statistics
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mrccsc_shared import __version__
-from tools.bench.rows import ROWS, Result, Row
+from tools.bench.load import BUSY, Result
+from tools.bench.rows import ROWS, Row, figure
 
 LOST = 0.20
-"""The share of a ratio whose loss is a failure."""
+"""The share of a figure whose loss is a failure."""
+
+Json = dict[str, Any]
 
 
-@dataclass(slots=True)
-class Run:
-    """All rounds of one run: row → system → results."""
+def summary(
+    row: Row, rounds: Sequence[Result | None], relays: Sequence[Result | None], floors: Sequence[float]
+) -> Json:
+    """One cell of the table: medians over the rounds, their spread, and what they are held against.
 
-    results: dict[str, dict[str, list[Result]]] = field(default_factory=dict)
+    ``ratio`` is the median of each round's rate as a share of the relay's in that round; ``floor_ratio`` that of the
+    latency and the floor of that round. ``None`` is a round that failed.
+    """
+    good = [result for result in rounds if result is not None]
+    if not good:
+        return {"failed": f"all {len(rounds)} rounds"}
+    made = _medians(row, good)
+    if len(good) < len(rounds):
+        made["failed_rounds"] = len(rounds) - len(good)
+    if row.figure == "bytes":
+        return made
+    shares = [
+        figure(row, result) / figure(row, relay)
+        for result, relay in zip(rounds, relays, strict=True)
+        if result is not None and relay is not None and figure(row, relay)
+    ]
+    if shares:
+        made["ratio"] = _rounded(statistics.median(shares))
+    if row.name == "pair" and floors:
+        made["floor_us"] = round(statistics.median(floors), 1)
+        ratios = [result.p50 / floor for result, floor in zip(rounds, floors, strict=True) if result is not None]
+        made["floor_ratio"] = _rounded(statistics.median(ratios))
+    if made["load_share"] > BUSY and shares:
+        made["load_bound"] = True
+    return made
 
-    def add(self, row: Row, system: str, result: Result) -> None:
-        """One more round."""
-        self.results.setdefault(row.name, {}).setdefault(system, []).append(result)
 
-    def rate(self, row: str, system: str) -> float | None:
-        """The median rate of a row, ``None`` when it was not measured."""
-        rounds = self.results.get(row, {}).get(system)
-        return statistics.median(result.rate for result in rounds) if rounds else None
-
-    def ratio(self, row: str, system: str) -> float | None:
-        """The median rate as a share of the relay's in the same run: of its row, else of the plain pairs."""
-        if row == "idle":
-            return None
-        rate = self.rate(row, system)
-        relay = self.rate(row, "relay") or self.rate("pairs", "relay")
-        return None if rate is None or not relay else rate / relay
-
-    def as_json(self) -> dict[str, Any]:
-        """Everything, with what is needed to read it years later."""
-        return {
-            "machine": machine(),
-            "rows": {
-                row: {
-                    system: {
-                        "rate": self.rate(row, system),
-                        "ratio": self.ratio(row, system),
-                        "rounds": [result.as_json() for result in rounds],
-                    }
-                    for system, rounds in systems.items()
-                }
-                for row, systems in self.results.items()
-            },
+def _medians(row: Row, rounds: Sequence[Result]) -> Json:
+    figures = [figure(row, result) for result in rounds]
+    made: Json = {
+        "figure": _rounded(statistics.median(figures)),
+        "low": _rounded(min(figures)),
+        "high": _rounded(max(figures)),
+    }
+    if row.figure == "bytes":
+        return made
+    made |= {
+        "p50_us": round(statistics.median(result.p50 for result in rounds)),
+        "p99_us": round(statistics.median(result.p99 for result in rounds)),
+        "load_share": _rounded(statistics.median(result.load for result in rounds)),
+    }
+    if row.figure != "deliveries" or all(result.messages for result in rounds):
+        made["cpu_per_100k"] = {
+            name: _rounded(statistics.median(_per_100k(row, result, result.cpu[name]) for result in rounds))
+            for name in rounds[0].cpu
         }
-
-    def table(self) -> str:
-        """The medians, for people."""
-        systems = list(dict.fromkeys(system for row in self.results.values() for system in row))
-        lines = ["| | " + " | ".join(systems) + " |", "|---|" + "---:|" * len(systems)]
-        for row in ROWS:
-            if row.name in self.results:
-                cells = [self._cell(row, system) for system in systems]
-                lines.append(f"| {row.title} | " + " | ".join(cells) + " |")
-        return "\n".join(lines)
-
-    def _cell(self, row: Row, system: str) -> str:
-        rounds = self.results[row.name].get(system)
-        rate = self.rate(row.name, system)
-        if not rounds or rate is None:
-            return "–"
-        if row.figure == "bytes":
-            return f"{rate / 1024:.1f} KiB"
-        spread = (max(r.rate for r in rounds) - min(r.rate for r in rounds)) / rate
-        ratio = self.ratio(row.name, system)
-        p50, p99 = (statistics.median(getattr(r, name) for r in rounds) / 1000 for name in ("p50", "p99"))
-        share = "" if system == "relay" or ratio is None else f", {ratio:.2f} of the relay"
-        return f"**{rate:,.0f}/s** ±{spread * 50:.0f} %{share}; p50 {p50:.1f}, p99 {p99:.1f} ms"
+        made["work_per_1000"] = {
+            name: _rounded(statistics.median(_per_100k(row, result, result.work[name]) / 100 for result in rounds))
+            for name in rounds[0].work
+        }
+    return made
 
 
-def machine() -> dict[str, Any]:
+def machine(mariadb: str | None, redis: str | None) -> Json:
     """What the figures were measured on."""
     model = next(
         (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "unknown"
     )
+    total = next((int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
     return {
-        "mrccsc": __version__,
         "cpu": model,
         "cores": os.cpu_count(),
+        "memory_gib": round(total / 2**20, 1),
         "kernel": platform.release(),
         "python": platform.python_version(),
+        "mrccsc": __version__,
         "sqlite": sqlite3.sqlite_version,
+        "mariadb": mariadb or "–",
+        "redis": redis or "–",
     }
 
 
-def losses(now: Mapping[str, Any], before: Mapping[str, Any]) -> Iterable[str]:
-    """A sentence for each ratio that lost more than :data:`LOST` against an earlier run's JSON."""
+def version_of(*command: str) -> str | None:
+    """The first line that a program says about its version."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip().splitlines()[0]
+
+
+def table(rows: Mapping[str, Any], systems: Sequence[str]) -> str:
+    """The medians as Markdown."""
+    lines = ["| | " + " | ".join(systems) + " |", "|---|" + "---:|" * len(systems)]
+    for row in (row for row in ROWS if row.name in rows):
+        cells = [cell(row, system, rows[row.name].get(system)) for system in systems]
+        lines.append(f"| {row.title} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def cell(row: Row, system: str, found: Json | None) -> str:
+    """One cell: the median, how far low and high are from it, the share of the relay, p50 and p99."""
+    if found is None:
+        return "–"
+    if "failed" in found:
+        return "**failed**"
+    value = found["figure"]
+    if row.figure == "bytes":
+        return f"**{value / 1024:.1f} KiB**"
+    unit = {"messages": "msg/s", "deliveries": "deliveries/s", "sign_ins": "sign-ins/s"}[row.figure]
+    low, high = found["low"] / value - 1, found["high"] / value - 1
+    parts = [f"**{value:,.0f}** {unit} ({low:+.0%}…{high:+.0%})"]
+    if system != "relay" and "ratio" in found:
+        parts.append(f"{found['ratio']:.2f} of the relay")
+    if "floor_ratio" in found:
+        parts.append(f"{found['floor_ratio']:.2f} × floor")
+    parts.append(f"p50 {found['p50_us'] / 1000:.2f}, p99 {found['p99_us'] / 1000:.2f} ms")
+    if "failed_rounds" in found:
+        parts.append(f"{found['failed_rounds']} rounds failed")
+    if found.get("load_bound"):
+        parts.append("the load was the limit")
+    return "<br>".join(parts)
+
+
+def losses(now: Mapping[str, Any], before: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
+    """Row, system and a sentence for each figure that lost more than :data:`LOST` against an earlier run's JSON."""
     for row, systems in before["rows"].items():
-        for system, figures in systems.items():
-            old = figures["ratio"]
-            new = now["rows"].get(row, {}).get(system, {}).get("ratio")
-            if old and new and system != "relay" and new < old * (1 - LOST):
-                yield f"{row} on {system}: {new:.3f} of the relay, was {old:.3f}"
+        for system, old in systems.items():
+            new = now["rows"].get(row, {}).get(system)
+            if new is None or system == "relay" or "failed" in old:
+                continue
+            if "failed" in new:
+                yield row, system, f"{row} on {system} failed: {new['failed']}"
+            elif "ratio" in old and new["ratio"] < old["ratio"] * (1 - LOST):
+                yield row, system, f"{row} on {system}: {new['ratio']:.3f} of the relay, was {old['ratio']:.3f}"
+            elif row == "memory" and new["figure"] > old["figure"] * (1 + LOST):
+                yield row, system, f"{row} on {system}: {new['figure']:,.0f} bytes, was {old['figure']:,.0f}"
+
+
+def save(told: Json, file: Path) -> None:
+    """Write the results, whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    part.replace(file)
+
+
+def today() -> str:
+    """The day of a run."""
+    return time.strftime("%Y-%m-%d", time.gmtime())
+
+
+def _per_100k(row: Row, result: Result, value: float) -> float:
+    """Of so many of what the row counts as one unit of work: messages, or sign-ins."""
+    units = result.sign_ins if row.figure == "sign_ins" else result.messages
+    return value * 100_000 / units if units else 0.0
+
+
+def _rounded(value: float) -> float:
+    """Four digits that count."""
+    return float(f"{value:.4g}")
 
 
 def _lines(path: str) -> list[str]:

@@ -1,68 +1,41 @@
-"""The measurements. Each row makes its people, starts a system and puts a load on it."""
+"""The rows of the table: each makes its people and puts one load on every system."""
 
 from __future__ import annotations
 
-import json
-import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from mrccsc_server.ports import Store
-from tools.bench import world
-from tools.bench.systems import System, compiled, cpu_seconds, memory
-from tools.bench.world import Room, User
+from tools.bench.load import Load, LoadError, Mode, Result, Seat, run
+from tools.bench.systems import Nodes, System, memory, settled
+from tools.bench.world import Room, User, World
 
-SIZE = 64
-"""Bytes of a text."""
+Figure = Literal["messages", "deliveries", "sign_ins", "bytes"]
 
-Mode = Literal["talk", "signin", "hold"]
-
-
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """One connection of the load: who, in which conversation, whether they send, and at which node."""
-
-    token: str
-    conv: int
-    sends: bool
-    node: int = 0
+ALL = ("relay", "sqlite", "mariadb", "mariadb-2")
+ONE_NODE = ("sqlite", "mariadb")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table. ``figure`` is what its result is called; ``per`` is what a second is counted in."""
+    """One line of the table. ``make`` seats people on so many nodes; ``relay`` seats the same load at the relay."""
 
     name: str
     title: str
     mode: Mode
-    seats: Callable[[Store], Any]
-    figure: Literal["messages", "deliveries", "sign_ins", "bytes"] = "messages"
+    make: Callable[[World, int], list[Seat]]
+    relay: Callable[[], list[Seat]] | None
+    figure: Figure = "messages"
     window: int = 1
-    nodes: int = 1
-    relay: Callable[[], list[Seat]] | None = None
-    """The same load for the relay, where it can carry it."""
+    systems: tuple[str, ...] = ALL
+    quick: bool = True
+    """Whether it is measured in a hurry too."""
 
 
-@dataclass(slots=True)
-class Result:
-    """What one round of a row gave. Rates are a second, times in microseconds, ``cpu`` in seconds by program."""
-
-    rate: float
-    p50: int = 0
-    p99: int = 0
-    cpu: dict[str, float] = field(default_factory=dict)
-    messages: int = 0
-
-    def as_json(self) -> dict[str, Any]:
-        """For the file of results."""
-        return asdict(self)
-
-
-def seated(rooms: Iterable[Room], *, nodes: int = 1, only_senders: bool = False) -> list[Seat]:
-    """The first member of each room sends, the others read, spread over the nodes in turn."""
+def seated(rooms: Iterable[Room], nodes: int, *, only_senders: bool = False) -> list[Seat]:
+    """The first member of each room sends, the others read; those of one room are spread over the nodes in turn."""
     return [
         Seat(user.token, room.conv, place == 0, place % nodes)
         for room in rooms
@@ -70,91 +43,93 @@ def seated(rooms: Iterable[Room], *, nodes: int = 1, only_senders: bool = False)
     ]
 
 
-def relay_rooms(count: int, size: int) -> list[Seat]:
+def idle(users: Sequence[User], nodes: int = 1) -> list[Seat]:
+    """People who only hold a connection, over the nodes in turn."""
+    return [Seat(user.token, place, node=place % nodes) for place, user in enumerate(users)]
+
+
+def relay_rooms(count: int, size: int) -> Callable[[], list[Seat]]:
     """Rooms as the relay knows them: the token is the room."""
-    return [Seat(f"r{room}", room, place == 0) for room in range(1, count + 1) for place in range(size)]
+    return lambda: [Seat(f"r{room}", room, place == 0) for room in range(1, count + 1) for place in range(size)]
 
 
-def pairs(count: int, *, nodes: int = 1, only_senders: bool = False) -> Callable[[Store], Any]:
+def pairs(count: int, name: str, *, only_senders: bool = False) -> Callable[[World, int], list[Seat]]:
     """Direct conversations of people who do nothing else."""
 
-    async def make(store: Store) -> list[Seat]:
-        users = await world.make_users(store, "pair", count * 2)
-        rooms = await world.make_pairs(store, users)
-        return seated(rooms, nodes=nodes, only_senders=only_senders)
+    def make(world: World, nodes: int) -> list[Seat]:
+        return seated(world.pairs(world.users(name, count * 2)), nodes, only_senders=only_senders)
 
     return make
 
 
-def groups(count: int, size: int, *, nodes: int = 1) -> Callable[[Store], Any]:
+def groups(count: int, size: int) -> Callable[[World, int], list[Seat]]:
     """Groups of people who are in no other."""
 
-    async def make(store: Store) -> list[Seat]:
-        users = await world.make_users(store, "member", count * size)
-        return seated(await world.make_groups(store, "group", count, size, users), nodes=nodes)
+    def make(world: World, nodes: int) -> list[Seat]:
+        name = f"of{count}x{size}"
+        return seated(world.groups(name, count, size, world.users(name, count * size)), nodes)
 
     return make
 
 
-def members_of_many(users: int, each: int, size: int = 10) -> Callable[[Store], Any]:
+def members_of_many(users: int, each: int, size: int = 10) -> Callable[[World, int], list[Seat]]:
     """People who sign in, each in so many groups."""
 
-    async def make(store: Store) -> list[Seat]:
-        people = await world.make_users(store, "comer", users)
-        await world.make_groups(store, "group", users * each // size, size, people)
-        return [Seat(user.token, number, sends=False) for number, user in enumerate(people)]
-
-    return make
-
-
-def idlers(count: int) -> Callable[[Store], Any]:
-    """People in no conversation at all."""
-
-    async def make(store: Store) -> list[Seat]:
-        people: Sequence[User] = await world.make_users(store, "idler", count)
-        return [Seat(user.token, number, sends=False) for number, user in enumerate(people)]
+    def make(world: World, nodes: int) -> list[Seat]:
+        people = world.users("comer", users)
+        world.groups("many", users * each // size, size, people)
+        return idle(people, nodes)
 
     return make
 
 
 ROWS = [
-    Row("pairs", "1:1, 100 pairs", "talk", pairs(100), relay=lambda: relay_rooms(100, 2)),
-    Row("pairs-16", "1:1, 100 pairs, 16 in flight", "talk", pairs(100), window=16, relay=lambda: relay_rooms(100, 2)),
-    Row("pair", "1:1, one pair (latency when idle)", "talk", pairs(1), relay=lambda: relay_rooms(1, 2)),
-    Row("across", "1:1 across two nodes, 100 pairs", "talk", pairs(100, nodes=2), nodes=2),
-    Row("offline", "to offline users, 100 senders, 16 in flight", "talk", pairs(100, only_senders=True), window=16),
-    Row("groups-5x100", "5 groups of 100", "talk", groups(5, 100), "deliveries", 4, relay=lambda: relay_rooms(5, 100)),
-    Row("groups-50x10", "50 groups of 10", "talk", groups(50, 10), "deliveries", 4, relay=lambda: relay_rooms(50, 10)),
-    Row("group-500", "1 group of 500", "talk", groups(1, 500), "deliveries", 4, relay=lambda: relay_rooms(1, 500)),
-    Row("signin", "sign-ins by token, 20 conversations each", "signin", members_of_many(400, 20), "sign_ins", 32),
-    Row("idle", "memory of an idle signed-in connection", "hold", idlers(2_000), "bytes"),
-]
+    Row("pairs", "1:1, 100 pairs", "talk", pairs(100, "pair"), relay_rooms(100, 2)),
+    Row("pairs-16", "1:1, 100 pairs, 16 in flight", "talk", pairs(100, "deep"), relay_rooms(100, 2), window=16),
+    Row("pair", "1:1, one pair, the machine idle", "talk", pairs(1, "lone"), relay_rooms(1, 2)),
+    Row(
+        "offline", "to offline users, 100 senders, 16 in flight", "talk", pairs(100, "alone", only_senders=True),
+        relay_rooms(100, 1), window=16,
+    ),
+    Row("groups-5x100", "5 groups of 100", "talk", groups(5, 100), relay_rooms(5, 100), "deliveries", 4),
+    Row("groups-50x10", "50 groups of 10", "talk", groups(50, 10), relay_rooms(50, 10), "deliveries", 4, quick=False),
+    Row("group-500", "1 group of 500", "talk", groups(1, 500), relay_rooms(1, 500), "deliveries", 4, quick=False),
+    Row(
+        "signin", "sign-ins by token, user with 20 conversations", "signin", members_of_many(400, 20),
+        relay_rooms(400, 1), "sign_ins", 32,
+    ),
+    Row(
+        "memory", "memory of an idle signed-in connection", "hold",
+        lambda world, nodes: idle(world.users("idler", 2_000), nodes), None, "bytes", systems=ONE_NODE,
+    ),
+]  # fmt: skip
+
+
+def figure(row: Row, result: Result) -> float:
+    """The one figure of a round: a rate a second, or bytes of one connection."""
+    if row.figure == "bytes":
+        return result.told["bytes"] / result.told["held"]  # type: ignore[no-any-return]
+    return getattr(result, row.figure) / result.seconds  # type: ignore[no-any-return]
 
 
 def measure(row: Row, system: System, seats: Sequence[Seat], folder: Path, *, warm: float, seconds: float) -> Result:
-    """One round of a row. Ends the program when the load was refused anything: such a figure means nothing."""
-    plan = folder / f"{row.name}.users"
-    plan.write_text(
-        "".join(f"{seat.token} {seat.conv} {int(seat.sends)} {system.ports[seat.node]}\n" for seat in seats)
-    )
-    command = [
-        compiled("load", folder), row.mode, "127.0.0.1", system.ports[0], plan, warm, seconds, row.window, SIZE,
-    ]  # fmt: skip
-    before = {program.name: cpu_seconds(program) for program in system.programs}
-    weight = memory(system.programs[0])
-    load = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True)
-    assert load.stdout is not None
+    """One round of a row. Raises :class:`LoadError`."""
     if row.mode == "hold":
-        load.stdout.readline()
+        return weigh(system, seats, folder)
+    size = 0 if row.mode == "signin" else 64
+    result = run(row.mode, seats, system, folder, warm=warm, seconds=seconds, window=row.window, size=size)
+    if not figure(row, result):
+        raise LoadError("nothing arrived")
+    return result
+
+
+def weigh(system: System, seats: Sequence[Seat], folder: Path) -> Result:
+    """What a node's memory grows by while so many are connected, a fresh node each time."""
+    assert isinstance(system, Nodes)
+    system.restart()
+    before = settled(lambda: memory(system.programs[0]))
+    with Load("hold", seats, system, folder, warm=0, seconds=60) as load:
+        load.wait_held()
         time.sleep(1)
-        grown = memory(system.programs[0]) - weight
-        load.kill()
-        load.wait()
-        return Result(rate=grown / len(seats))
-    lines = load.stdout.read().splitlines()
-    if load.wait() != 0:
-        raise SystemExit(f"{row.name} on {system.name}: the load was refused or cut; see above. {lines}")
-    told = json.loads(lines[-1])
-    cpu = {program.name: cpu_seconds(program) - before[program.name] for program in system.programs}
-    rate = told[row.figure] / told["seconds"]
-    return Result(rate, told["p50_us"], told["p99_us"], cpu, told["messages"])
+        grown = memory(system.programs[0]) - before
+    return Result(seconds=1, told={"bytes": grown, "held": len(seats)})

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import os
 import shutil
 import subprocess
-from collections.abc import Awaitable, Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol, TypeVar
+from urllib.parse import urlsplit
 
-from mrccsc_server.ports import Store
-from mrccsc_server.storage import make_store
-from mrccsc_shared.limits import Limits
+from tools.bench.filler import MariaDbFiller, SqliteFiller
+from tools.bench.world import World
 from tools.cluster.mariadb import MariaDb
 from tools.cluster.node import Node
 from tools.cluster.process import Program, accepts, free_port
 from tools.cluster.redis import RedisServer
 
 HERE = Path(__file__).parent
-LIMITS = Limits()
+
+SYSTEMS = {
+    "relay": "do-nothing relay",
+    "sqlite": "SQLite, one node",
+    "mariadb": "MariaDB + Redis, one node",
+    "mariadb-2": "MariaDB + Redis, two nodes",
+    "mariadb-3": "MariaDB + Redis, three nodes",
+}
+"""By name, what people call them."""
+
+MARIADB_OPTIONS = ("--innodb-buffer-pool-size=512M", "--innodb-log-file-size=256M")
+"""Beside those that every MariaDB of ours has: room for what is measured, no less durable."""
+
+NODE_OPTIONS = ("--unlimited", "--log-level", "warning")
 
 T = TypeVar("T")
 
@@ -30,17 +42,24 @@ class System(Protocol):
     """Something that takes connections on ``ports``, one a node."""
 
     name: str
-    durable: bool
     ports: list[int]
     programs: list[Program]
     """The nodes first, then what they stand on."""
 
-    def prepare(self, work: Callable[[Store], Awaitable[T]]) -> T:
-        """Write people into the database, while no node runs."""
+    def fill(self, work: Callable[[World], T]) -> T:
+        """Write people into the empty database. Once, while no node runs."""
         ...
 
     def start(self) -> None:
-        """Take connections."""
+        """Take connections; nothing happens where it does already."""
+        ...
+
+    def restart(self) -> None:
+        """Begin anew, with the database as it is."""
+        ...
+
+    def counters(self) -> dict[str, int]:
+        """What the servers beneath have counted so far, by name."""
         ...
 
 
@@ -48,59 +67,107 @@ class Relay:
     """The ceiling: it stores, checks and orders nothing."""
 
     name = "relay"
-    durable = False
 
     def __init__(self, folder: Path) -> None:
         self.ports = [free_port()]
         self.programs = [Program("relay", [compiled("relay", folder), str(self.ports[0])], folder)]
 
-    def prepare(self, work: Callable[[Store], Awaitable[T]]) -> T:
+    def fill(self, work: Callable[[World], T]) -> T:
         """The relay has no people."""
         raise NotImplementedError
 
     def start(self) -> None:
         """See :class:`System`."""
-        self.programs[0].start(lambda: accepts(self.ports[0]))
+        if not self.programs[0].running:
+            self.programs[0].start(lambda: accepts(self.ports[0]))
+
+    def restart(self) -> None:
+        """See :class:`System`."""
+        self.programs[0].stop()
+        self.start()
+
+    def counters(self) -> dict[str, int]:
+        """See :class:`System`."""
+        return {}
 
 
 class Nodes:
     """One or more nodes on a database and a bus."""
 
-    durable = True
-
-    def __init__(self, name: str, folder: Path, database: str, bus: str, nodes: int, below: list[Program]) -> None:
+    def __init__(
+        self, name: str, folder: Path, nodes: int, *, mariadb: MariaDb | None = None, redis: RedisServer | None = None
+    ) -> None:
         self.name = name
-        self._database = database
-        self._nodes = [
+        self.folder = folder
+        self.mariadb = mariadb
+        self.redis = redis
+        self._database = name.replace("-", "_")
+        if mariadb is not None:
+            mariadb.create(self._database)
+            self.url = mariadb.url(self._database)
+        else:
+            self.url = f"sqlite://{folder / 'bench.db'}"
+        self.nodes = [
             Node(
                 f"node{number}",
                 folder,
-                database=database,
-                bus=bus,
-                options=["--data-dir", str(folder / f"data{number}"), "--unlimited", "--log-level", "warning"],
+                database=self.url,
+                bus="memory:" if redis is None else redis.url(),
+                options=["--data-dir", str(folder / f"data{number}"), *NODE_OPTIONS],
             )
             for number in range(1, nodes + 1)
         ]
-        self.ports = [node.port for node in self._nodes]
-        self.programs = [*(node.program for node in self._nodes), *below]
+        self.ports = [node.port for node in self.nodes]
+        below = [] if mariadb is None or redis is None else [mariadb.program, redis]
+        self.programs = [*(node.program for node in self.nodes), *below]
 
-    def prepare(self, work: Callable[[Store], Awaitable[T]]) -> T:
+    def fill(self, work: Callable[[World], T]) -> T:
         """See :class:`System`."""
-
-        async def run() -> T:
-            store = make_store(self._database, LIMITS)
-            await store.open()
-            try:
-                return await work(store)
-            finally:
-                await store.close()
-
-        return asyncio.run(run())
+        if self.mariadb is None:
+            world = World(SqliteFiller(self.url))
+        else:
+            world = World(MariaDbFiller(self.mariadb, self._database, self.folder))
+        made = work(world)
+        world.close()
+        return made
 
     def start(self) -> None:
         """See :class:`System`."""
-        for node in self._nodes:
-            node.start()
+        for node in self.nodes:
+            if not node.program.running:
+                node.start()
+
+    def restart(self) -> None:
+        """See :class:`System`."""
+        self.stop()
+        self.start()
+
+    def stop(self) -> None:
+        """End the nodes, not what they stand on."""
+        for node in self.nodes:
+            node.stop()
+
+    def counters(self) -> dict[str, int]:
+        """See :class:`System`: commands of Redis and bytes to it, commits, rows and log bytes of MariaDB."""
+        if self.mariadb is None or self.redis is None:
+            return {}
+        stats = dict(line.split(":", 1) for line in self.redis.ask("INFO", "stats").splitlines() if ":" in line)
+        counted = {
+            "redis_commands": int(stats["total_commands_processed"]),
+            "redis_bytes": int(stats["total_net_input_bytes"]) + int(stats["total_net_output_bytes"]),
+        }
+        names = {
+            "Com_commit": "commits",
+            "Innodb_rows_inserted": "rows_inserted",
+            "Innodb_rows_updated": "rows_updated",
+            "Innodb_rows_read": "rows_read",
+            "Innodb_os_log_written": "log_bytes",
+            "Questions": "statements",
+        }
+        for name, value in self.mariadb.execute("SHOW GLOBAL STATUS"):
+            if name in names:
+                counted[names[str(name)]] = int(str(value))
+        return counted
 
 
 def compiled(name: str, folder: Path) -> Path:
@@ -116,38 +183,43 @@ def compiled(name: str, folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def opened(name: str, folder: Path) -> Iterator[System]:
-    """The system of that name, its servers running but for the nodes; everything is gone afterwards.
+def opened(names: Sequence[str], folder: Path) -> Iterator[dict[str, System]]:
+    """Systems of :data:`SYSTEMS` by name, their servers running but for the nodes; everything is gone afterwards.
 
-    ``relay``, ``sqlite``, ``mariadb`` or ``mariadb-2`` (two nodes).
+    They share one MariaDB, each with a database of its own; each cluster has its own Redis.
     """
     with ExitStack() as stack:
-        system: System
-        if name == "relay":
-            system = Relay(folder)
-        elif name == "sqlite":
-            data = folder / "sqlite"
-            data.mkdir(parents=True, exist_ok=True)
-            system = Nodes(name, folder, f"sqlite://{data / 'bench.db'}", "memory:", 1, [])
-        else:
-            mariadb = MariaDb(folder / "mariadb")
-            mariadb.start()
-            stack.callback(mariadb.stop)
-            redis = RedisServer(folder / "redis")
-            redis.start()
-            stack.callback(redis.stop)
-            mariadb.create("bench")
-            nodes = int(name.partition("-")[2] or 1)
-            system = Nodes(name, folder, mariadb.url("bench"), redis.url(), nodes, [mariadb.program, redis])
-        for program in system.programs:
-            stack.callback(program.stop)
-        yield system
+        systems: dict[str, System] = {}
+        mariadb: MariaDb | None = None
+        for name in names:
+            place = folder / name
+            place.mkdir(parents=True, exist_ok=True)
+            if name == "relay":
+                systems[name] = Relay(place)
+            elif name == "sqlite":
+                systems[name] = Nodes(name, place, 1)
+            else:
+                if mariadb is None:
+                    mariadb = MariaDb(folder / "database", options=MARIADB_OPTIONS)
+                    mariadb.start()
+                    stack.callback(mariadb.stop)
+                redis = RedisServer(place)
+                redis.start()
+                stack.callback(redis.stop)
+                systems[name] = Nodes(name, place, int(name.partition("-")[2] or 1), mariadb=mariadb, redis=redis)
+            for program in systems[name].programs:
+                # Programs that are shared end last, by their own callback; a program may be stopped twice.
+                if mariadb is None or program is not mariadb.program:
+                    stack.callback(program.stop)
+        yield systems
 
 
 def cpu_seconds(program: Program) -> float:
-    """User and system time that a program has used so far."""
-    fields = Path(f"/proc/{program.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """User and system time that a program has used so far; 0 when it does not run."""
+    if not program.running:
+        return 0
+    # The clock of another process's CPU time, as the kernel numbers them: finer than the ticks in /proc.
+    return time.clock_gettime(~program.pid << 3 | 2)
 
 
 def memory(program: Program) -> int:
@@ -156,3 +228,20 @@ def memory(program: Program) -> int:
         if line.startswith("Pss_Anon:"):
             return int(line.split()[1]) * 1024
     return 0
+
+
+def settled(read: Callable[[], T], *, still: float = 1.0, patience: float = 20.0) -> T:
+    """What ``read`` gives once it has not changed for ``still`` seconds, or at the end of ``patience``."""
+    value, since = read(), time.monotonic()
+    give_up = since + patience
+    while time.monotonic() < min(since + still, give_up):
+        time.sleep(0.05)
+        now = read()
+        if now != value:
+            value, since = now, time.monotonic()
+    return value
+
+
+def database_file(system: Nodes) -> Path:
+    """The file of a system on SQLite."""
+    return Path(urlsplit(system.url).path)

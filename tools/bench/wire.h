@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LARGEST_LINE = 1 << 18, EVENTS = 512 };
+enum { LARGEST_LINE = 1 << 18, FILL = 1 << 16, EVENTS = 512 };
 
 typedef struct {
     char *bytes;
@@ -60,15 +60,26 @@ static inline void release(Buffer *buffer) {
     }
 }
 
-/* Read what is there: 1 when there may be more, 0 when not, -1 when the peer is gone. */
-static inline int fill(int fd, Buffer *buffer) {
-    char *at = reserve(buffer, 65536);
-    ssize_t got = recv(fd, at, 65536, 0);
-    if (got > 0) {
-        buffer->end += (size_t)got;
-        return got == 65536;
+/* Read what is there: into `own` when it holds the beginning of a line, else into a buffer that all connections share,
+ * so that reading takes no memory and copies nothing. Gives the buffer to take lines from, NULL when the peer is gone. */
+static inline Buffer *fill(int fd, Buffer *own) {
+    static char room[FILL];
+    static Buffer shared;
+    Buffer *into = own;
+    if (own->begin == own->end) shared = (Buffer){room, 0, 0, FILL}, into = &shared;
+    char *at = into == own ? reserve(own, FILL) : room;
+    ssize_t got = recv(fd, at, FILL, 0);
+    if (got > 0) into->end += (size_t)got;
+    return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)) ? into : NULL;
+}
+
+/* Keep the beginning of a line that `fill` has left in the shared buffer. */
+static inline void keep(Buffer *own, Buffer *filled) {
+    size_t left = filled->end - filled->begin;
+    if (filled != own && left) {
+        memcpy(reserve(own, left), filled->bytes + filled->begin, left);
+        own->end += left;
     }
-    return got < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
 }
 
 /* Write what waits: 1 when something is left, 0 when not, -1 when the peer is gone. */

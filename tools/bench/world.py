@@ -1,23 +1,40 @@
-"""The people of a measurement, written straight into the database through the server's own stores.
+"""The people of a measurement and what they have said, as the server would have stored it.
 
-Signing up by the front door costs 36 ms of argon2 each, which would be all that one sees.
+Ids are given out here, so that a database is filled from its first row on, once.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from uuid import uuid4
 
-from mrccsc_server.domain.contacts import ContactAct
-from mrccsc_server.domain.operations import Join
-from mrccsc_server.domain.state import Stored
-from mrccsc_server.ports import Store
 from mrccsc_server.security.tokens import digest, new_token
+from mrccsc_shared.text import fold
+from tools.bench.filler import Filler, Value
 
-AT_ONCE = 64
+AT_ONCE = 200_000
+"""Rows that are held before they are written."""
+
 NO_DIGEST = bytes(16)
+
+COLUMNS = {
+    "account": ("user", "username", "display_name", "display_folded", "password", "created"),
+    "session": ("user", "digest", "created", "last_seen"),
+    "contact": ("user", "other", "relation"),
+    "conversation": (
+        "conv", "kind", "head", "at", "messages", "members", "title", "title_folded", "topic", "visibility", "low",
+        "high", "created_by", "create_cid", "create_digest",
+    ),
+    "member": (
+        "conv", "user", "state", "role", "joined", "sent", "read_seq", "read_messages", "read_own",
+    ),
+    "body": ("id", "text"),
+    "entry": ("conv", "seq", "kind", "author", "at", "cid", "digest", "body", "subject", "data", "rev"),
+    "search_mark": ("conv", "indexed"),
+}  # fmt: skip
+"""The tables that this module writes. Bytes are in the first row of a table where any row has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,61 +47,121 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """A conversation with its members."""
+    """A conversation with its members, and the seq of its last entry."""
 
     conv: int
     members: tuple[User, ...]
+    head: int
 
 
-async def make_users(store: Store, name: str, count: int) -> list[User]:
-    """``count`` accounts with a token each. Nobody can sign in to them by password."""
+class World:
+    """Fills an empty database. Everything is written when :meth:`close` returns."""
 
-    async def make(number: int) -> User:
-        account = await store.accounts.create(f"{name}-{number}", f"{name} {number}", "no password")
-        token = new_token()
-        await store.sessions.open(account.user, digest(token), None)
-        return User(account.user, token)
+    def __init__(self, filler: Filler) -> None:
+        self.filler = filler
+        self.now = time.time_ns() // 1_000_000
+        self._users = self._convs = self._bodies = self._cids = self._held = 0
+        self._rows: defaultdict[str, list[Sequence[Value]]] = defaultdict(list)
 
-    users: list[User] = []
-    for start in range(0, count, AT_ONCE):
-        users += await asyncio.gather(*(make(number) for number in range(start, min(start + AT_ONCE, count))))
-    return users
+    def users(self, name: str, count: int) -> list[User]:
+        """``count`` accounts with a token each. Nobody can sign in to them by password."""
+        made = []
+        for number in range(count):
+            self._users += 1
+            user = User(self._users, new_token())
+            shown = f"{name.title()} {number}"
+            self._add("account", (user.user, f"{name}-{number}", shown, fold(shown), "none", self.now))
+            self._add("session", (user.user, digest(user.token), self.now, self.now))
+            made.append(user)
+        return made
 
+    def pairs(self, users: Sequence[User]) -> list[Room]:
+        """Direct conversations of each two neighbours, who are friends."""
+        rooms = []
+        for one, other in zip(users[::2], users[1::2], strict=True):
+            for user, friend in ((one.user, other.user), (other.user, one.user)):
+                self._add("contact", (user, friend, "friend"))
+            rooms.append(self._conversation((one, other), None, (), 0))
+        return rooms
 
-async def make_pairs(store: Store, users: Sequence[User]) -> list[Room]:
-    """Direct conversations of each two neighbours."""
+    def group(self, title: str, members: Sequence[User], texts: Iterable[str] = (), *, unread: int = 0) -> Room:
+        """A public group of all of them; the first one owns it and has said ``texts``, of which the others have read
+        all but the last ``unread``.
+        """
+        return self._conversation(members, title, texts, unread)
 
-    async def make(one: User, other: User) -> Room:
-        await store.contacts.act(ContactAct.REQUEST, one.user, other.user)
-        await store.contacts.act(ContactAct.ACCEPT, other.user, one.user)
-        conversation, _ = await store.conversations.open_direct(one.user, other.user)
-        return Room(conversation["conv"], (one, other))
+    def groups(self, title: str, count: int, size: int, users: Sequence[User]) -> list[Room]:
+        """``count`` groups of ``size``, filled with the users in turn."""
+        return [
+            self.group(f"{title} {number}", [users[(number * size + place) % len(users)] for place in range(size)])
+            for number in range(count)
+        ]
 
-    rooms: list[Room] = []
-    pairs = list(zip(users[::2], users[1::2], strict=True))
-    for start in range(0, len(pairs), AT_ONCE):
-        rooms += await asyncio.gather(*(make(*pair) for pair in pairs[start : start + AT_ONCE]))
-    return rooms
+    def close(self) -> None:
+        """Write what is left."""
+        self._flush()
+        self.filler.close()
 
+    def _conversation(self, members: Sequence[User], title: str | None, texts: Iterable[str], unread: int) -> Room:
+        """A direct conversation when it has no ``title``."""
+        self._convs += 1
+        conv, owner = self._convs, members[0]
+        joins = () if title is None else members[1:]
+        self._add("entry", (conv, 1, "create", owner.user, self.now, self._cid(), NO_DIGEST, None, None, None, None))
+        data = '{"reason": "joined"}'
+        for seq, user in enumerate(joins, 2):
+            self._add(
+                "entry", (conv, seq, "join", user.user, self.now, self._cid(), NO_DIGEST, None, user.user, data, None)
+            )
+        begin = 1 + len(joins)
+        said = self._say(conv, owner.user, begin, texts)
+        head = begin + said
+        low, high = sorted(user.user for user in members[:2]) if title is None else (None, None)
+        self._add(
+            "conversation",
+            (
+                conv, "direct" if title is None else "group", head, self.now, said, len(members), title or "",
+                fold(title or ""), "", "private" if title is None else "public", low, high, owner.user, self._cid(),
+                NO_DIGEST,
+            ),
+        )  # fmt: skip
+        for place, user in enumerate(members):
+            own = said if place == 0 else 0
+            skipped = 0 if place == 0 else min(unread, said)
+            role = "owner" if title is not None and place == 0 else "member"
+            joined = 1 if title is None else place + 1
+            self._add("member", (conv, user.user, "member", role, joined, own, head - skipped, said - skipped, own))
+        self._add("search_mark", (conv, head))
+        return Room(conv, tuple(members), head)
 
-async def make_group(store: Store, title: str, members: Sequence[User]) -> Room:
-    """A public group of all of them; the first one owns it."""
-    conversation, _ = await store.conversations.create_group(
-        members[0].user, str(uuid4()), NO_DIGEST, title, "", "public"
-    )
-    conv = conversation["conv"]
-    joins = [Join(conv=conv, by=user.user, cid=str(uuid4()), digest=NO_DIGEST) for user in members[1:]]
-    for start in range(0, len(joins), 256):
-        for outcome in await store.log.append(joins[start : start + 256]):
-            if not isinstance(outcome, Stored):
-                raise SystemExit(f"A member could not join {title}: {outcome}")
-    return Room(conv, tuple(members))
+    def _say(self, conv: int, by: int, after: int, texts: Iterable[str]) -> int:
+        seq = after
+        for text in texts:
+            seq += 1
+            self._bodies += 1
+            self._add("body", (self._bodies, text))
+            self._add(
+                "entry",
+                (conv, seq, "message", by, self.at(seq), self._cid(), NO_DIGEST, self._bodies, None, None, seq),
+            )
+        return seq - after
 
+    def at(self, seq: int) -> int:
+        """When entry ``seq`` of any conversation was said."""
+        return self.now - 100_000_000 + seq
 
-async def make_groups(store: Store, title: str, count: int, size: int, users: Sequence[User]) -> list[Room]:
-    """``count`` groups of ``size``, filled with the users in turn."""
-    groups = []
-    for number in range(count):
-        members = [users[(number * size + place) % len(users)] for place in range(size)]
-        groups.append(await make_group(store, f"{title} {number}", members))
-    return groups
+    def _cid(self) -> bytes:
+        self._cids += 1
+        return self._cids.to_bytes(16, "big")
+
+    def _add(self, table: str, row: Sequence[Value]) -> None:
+        self._rows[table].append(row)
+        self._held += 1
+        if self._held >= AT_ONCE:
+            self._flush()
+
+    def _flush(self) -> None:
+        for table, columns in COLUMNS.items():
+            if rows := self._rows.pop(table, []):
+                self.filler.insert(table, columns, rows)
+        self._held = 0
