@@ -57,7 +57,6 @@ async def store(transaction: Transaction, changes: Changes, before: Bodies, resh
         [(*key, int(state.on), state.seq, state.at) for key, state in changes.reactions.items()],
     )
     await transaction.insert("mention", ("user", "conv", "seq"), changes.mentions)
-    transaction.grown.update(row.conv for row in changes.entries)
 
 
 async def _store_texts(transaction: Transaction, changes: Changes) -> Texts:

@@ -7,13 +7,14 @@ integers. The methods are coroutines; on SQLite they run in a thread and never s
 from __future__ import annotations
 
 import secrets
-import threading
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeGuard, TypeVar
 from uuid import uuid4
 
+from mrccsc_server.domain.state import EntryRow
+from mrccsc_server.storage.grown import Grown
 from mrccsc_shared.limits import Limits
 
 T = TypeVar("T")
@@ -107,8 +108,8 @@ class Transaction(Reader, Protocol):
     The methods without a result may put the work off until the next statement that has one, or the commit.
     """
 
-    grown: set[int]
-    """Conversations that have new entries."""
+    grown: list[EntryRow]
+    """New entries, for search."""
     erased: bool
     """Whether a text was removed that must not stay anywhere."""
     careful: bool
@@ -169,27 +170,6 @@ class Transaction(Reader, Protocol):
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         """What goes wrong inside by :class:`Unstorable` is undone alone."""
         ...
-
-
-class Grown:
-    """The conversations with entries that search has not seen, as far as this process knows. For any thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._convs: dict[int, None] = {}
-
-    def add(self, convs: Collection[int]) -> None:
-        """Remember conversations; those known already keep their place."""
-        with self._lock:
-            self._convs.update(dict.fromkeys(convs))
-
-    def take(self, count: int) -> list[int]:
-        """Those that wait longest, at most ``count``. They are forgotten."""
-        with self._lock:
-            taken = list(self._convs)[:count] if count < len(self._convs) else list(self._convs)
-            for conv in taken:
-                del self._convs[conv]
-        return taken
 
 
 class Database(Protocol):

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from mrccsc_server.domain import tokens
+from mrccsc_server.domain.state import EntryRow
 from mrccsc_server.storage.database import Database, Query, Reader, Row, Transaction, Values
 
-_CONVERSATIONS_A_TIME = 64
+_CONVERSATIONS_A_TIME = 256
 
 SWEEP_EVERY = 2.0
 """Seconds between two looks at a part of all conversations, for what nodes that died have left behind."""
@@ -36,6 +37,7 @@ _MESSAGES = (
     " WHERE {} AND e.kind = 'message'"
 )
 _CHANGES = "SELECT e.conv, e.target FROM entry e WHERE {} AND e.kind IN ('edit', 'delete')"
+_CHANGING = ("edit", "delete")
 _PLACE = ("conv", "seq")
 _POSTING = ("token", "conv", "at", "seq")
 
@@ -79,16 +81,28 @@ class Indexer:
         """See the port."""
         async with self._turn:
             await self._sweep()
-            convs = sorted(self._database.grown.take(_CONVERSATIONS_A_TIME))
-            if not convs:
+            grown = self._database.grown.take(_CONVERSATIONS_A_TIME, max_entries)
+            if not grown:
                 return 0
-            unfinished = set(convs)
+            unfinished = set(grown)
             try:
                 # Texts are cut into tokens outside of the transaction that writes.
-                batches = await self._database.read(lambda reader: _read(reader, convs, max_entries), consistent=True)
+                batches = [batch for entries in grown.values() if entries and (batch := _batch_of(entries))]
+                known = {batch.conv for batch in batches}
+                if others := sorted(grown.keys() - known):
+                    most = max_entries - sum(batch.upto - batch.after for batch in batches)
+                    batches += await self._database.read(lambda reader: _read(reader, others, most), consistent=True)
+                moved: set[int] = set()
                 if batches:
-                    await self._database.write(lambda transaction: _write(transaction, batches), repeatable=True)
-                unfinished.difference_update(batch.conv for batch in batches if batch.upto == batch.head)
+                    moved = await self._database.write(
+                        lambda transaction: _write(transaction, batches), repeatable=True
+                    )
+                # What came to hand and found another mark is read the next time.
+                unfinished.difference_update(
+                    batch.conv
+                    for batch in batches
+                    if batch.upto == batch.head and (batch.conv in moved or batch.conv not in known)
+                )
                 return sum(batch.upto - batch.after for batch in batches)
             finally:
                 self._database.grown.add(unfinished)
@@ -119,6 +133,19 @@ async def _behind(reader: Reader, after: int, limit: int) -> list[Row]:
         after,
         limit,
     )
+
+
+def _batch_of(entries: Sequence[EntryRow]) -> _Batch | None:
+    """New entries that are at hand, unless there is a gap in them or one changes an earlier message."""
+    first, last = entries[0], entries[-1]
+    if any(entry.seq != seq or entry.kind in _CHANGING for seq, entry in enumerate(entries, first.seq)):
+        return None
+    documents = [
+        _document((entry.conv, entry.seq, entry.at, entry.by, entry.text), new=True)
+        for entry in entries
+        if entry.kind == "message"
+    ]
+    return _Batch(first.conv, first.seq - 1, last.seq, last.seq, documents)
 
 
 async def _read(reader: Reader, convs: Sequence[int], max_entries: int) -> list[_Batch]:
@@ -161,7 +188,8 @@ def _document(row: Row, *, new: bool) -> _Document:
     return _Document(conv, seq, at, found, new)
 
 
-async def _write(transaction: Transaction, batches: Sequence[_Batch]) -> None:
+async def _write(transaction: Transaction, batches: Sequence[_Batch]) -> set[int]:
+    """Write what the batches have; the conversations where no other node was faster."""
     removed: list[tuple[int, int, int, int]] = []
     added: list[tuple[int, int, int, int]] = []
     docs: list[Values] = []
@@ -184,6 +212,7 @@ async def _write(transaction: Transaction, batches: Sequence[_Batch]) -> None:
     await transaction.delete("search_token", _POSTING, sorted(removed))
     await transaction.insert("search_token", _POSTING, sorted(added))
     transaction.erased = transaction.erased or bool(removed)
+    return {batch.conv for batch in moved}
 
 
 async def _move(transaction: Transaction, batches: Sequence[_Batch]) -> list[_Batch]:

@@ -158,6 +158,7 @@ class StoredLog:
                 ]
             _logger.warning("the database refused an entry: %s", error)
             return [Refusal(ErrorCode.INVALID, "The server cannot store that.")]
+        transaction.grown += plan.changes.entries
         return outcomes
 
     async def _snapshots(self, beginnings: Sequence[Beginning]) -> list[Snapshot]:

@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from mrccsc_server.ports import StoreError
-from mrccsc_server.storage.database import Grown, Identity, Reader, Transaction, Unstorable
+from mrccsc_server.storage.database import Identity, Reader, Transaction, Unstorable
+from mrccsc_server.storage.grown import Grown
 from mrccsc_server.storage.mysql import schema
 from mrccsc_server.storage.mysql.errors import Conflict, Failed, Lost
 from mrccsc_server.storage.mysql.link import Link, connect
@@ -180,7 +181,7 @@ class MysqlDatabase:
                 raise
             finally:
                 await transaction.finish()
-        self.grown.add(transaction.grown)
+        self.grown.add_entries(transaction.grown)
         return result
 
     async def _connect(self) -> Link:

@@ -28,6 +28,8 @@ SPANS = 128
 ROWS_BYTES = 512 * 1024
 """Bytes of the rows of one statement, unless a single one is larger."""
 
+_NUMBERS = {int}
+
 _MAIN_TABLE = re.compile(r" FROM (\w+ \w+)")
 
 
@@ -129,11 +131,13 @@ def counted_inserts(
 
 def _rows(rows: Sequence[Values]) -> list[str]:
     """Rows as SQL, a column at a time: what a column's values are is asked once, not for each of them."""
-    return list(map("({})".format, map(",".join, zip(*map(_column, zip(*rows, strict=True)), strict=True))))
+    columns = [(values, set(map(type, values))) for values in zip(*rows, strict=True)]
+    if len(columns) > 1 and all(kinds == _NUMBERS for _, kinds in columns):
+        return list(map(repr, map(tuple, rows)))  # As it happens, that is the same.
+    return list(map("({})".format, map(",".join, zip(*(_column(*column) for column in columns), strict=True))))
 
 
-def _column(values: Sequence[Value]) -> Iterable[str]:
-    kinds = set(map(type, values))
+def _column(values: Sequence[Value], kinds: set[type]) -> Iterable[str]:
     if len(kinds) > 1:
         return map(literal, values)
     (kind,) = kinds

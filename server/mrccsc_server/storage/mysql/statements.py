@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 
+from mrccsc_server.domain.state import EntryRow
 from mrccsc_server.storage.database import Query, Row, Unstorable, Value, Values
 from mrccsc_server.storage.mysql import literals
 from mrccsc_server.storage.mysql.errors import Lost
@@ -85,7 +86,7 @@ class MysqlTransaction(MysqlReader):
     def __init__(self, link: Link, *, careful: bool) -> None:
         super().__init__(link, [b"START TRANSACTION"])
         self.careful = careful
-        self.grown: set[int] = set()
+        self.grown: list[EntryRow] = []
         self.erased = False
         self._texts = 0
         self.committing = False

@@ -7,7 +7,8 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mrccsc_server.storage.database import Grown, Identity, Reader, Transaction
+from mrccsc_server.storage.database import Identity, Reader, Transaction
+from mrccsc_server.storage.grown import Grown
 from mrccsc_server.storage.sqlite import schema
 from mrccsc_server.storage.sqlite.delivery import Delivery
 from mrccsc_server.storage.sqlite.readers import Readers
@@ -39,7 +40,7 @@ class SqliteDatabase:
         self.identity = await asyncio.to_thread(schema.prepare, self.path)
         delivery = Delivery(asyncio.get_running_loop())
         readers = Readers(self.path, self.limits, delivery)
-        writer = Writer(self.path, self.limits, delivery, self.grown.add)
+        writer = Writer(self.path, self.limits, delivery, self.grown.add_entries)
         readers.start()
         writer.start()
         self._workers = readers, writer

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+from mrccsc_server.domain.state import EntryRow
 from mrccsc_server.storage.database import Query, Row, Unstorable, Value, Values, is_set
 from mrccsc_server.storage.sqlite.connection import NOW, is_environment
 
@@ -88,7 +89,7 @@ class SqliteTransaction(SqliteReader):
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)
-        self.grown: set[int] = set()
+        self.grown: list[EntryRow] = []
         self.erased = False
         self.careful = False
 

@@ -12,11 +12,12 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mrccsc_server.domain.state import EntryRow
 from mrccsc_server.storage.sqlite import connection as connections
 from mrccsc_server.storage.sqlite.delivery import Delivery, Result
 from mrccsc_server.storage.sqlite.statements import SqliteTransaction
@@ -44,11 +45,11 @@ class _Job:
 class Writer:
     """Runs jobs in the order they came, in batches of one durable transaction each.
 
-    ``on_commit`` is called in the writer's thread with the conversations that have grown.
+    ``on_commit`` is called in the writer's thread with the entries that are new.
     """
 
     def __init__(
-        self, path: Path, limits: Limits, delivery: Delivery, on_commit: Callable[[Collection[int]], None]
+        self, path: Path, limits: Limits, delivery: Delivery, on_commit: Callable[[Sequence[EntryRow]], None]
     ) -> None:
         self._path = path
         self._limits = limits

@@ -1,0 +1,63 @@
+"""What search has not seen yet, as far as this process knows."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+
+from mrccsc_server.domain.state import EntryRow
+
+HELD = 4_000_000
+"""Characters of texts that are kept; what comes beyond is read from the database when its turn has come."""
+
+
+class Grown:
+    """Conversations with entries that search has not seen, and those entries where they are at hand. For any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._convs: dict[int, list[EntryRow] | None] = {}
+        """The entries by conversation in the order they came; ``None`` where they must be read."""
+        self._held = 0
+
+    def add(self, convs: Iterable[int]) -> None:
+        """Remember conversations whose entries must be read; those known already keep their place."""
+        with self._lock:
+            for conv in convs:
+                self._forget(conv)
+
+    def add_entries(self, entries: Iterable[EntryRow]) -> None:
+        """Remember new entries. What one commit has made must be told before what the next one has made."""
+        with self._lock:
+            for entry in entries:
+                known = self._convs.setdefault(entry.conv, [])
+                if known is None:
+                    continue
+                known.append(entry)
+                self._held += _size(entry)
+                if self._held > HELD:
+                    self._forget(entry.conv)
+
+    def take(self, count: int, entries: int) -> dict[int, list[EntryRow] | None]:
+        """Of those that wait longest at most ``count``, with so many ``entries``. They are forgotten."""
+        taken: dict[int, list[EntryRow] | None] = {}
+        with self._lock:
+            for conv, known in list(self._convs.items())[:count]:
+                if known is not None and len(known) > entries:
+                    taken[conv], self._convs[conv] = known[:entries], known[entries:]
+                else:
+                    taken[conv] = known
+                    del self._convs[conv]
+                self._held -= sum(map(_size, taken[conv] or ()))
+                entries -= len(taken[conv] or ())
+                if entries <= 0:
+                    break
+        return taken
+
+    def _forget(self, conv: int) -> None:
+        self._held -= sum(map(_size, self._convs.get(conv) or ()))
+        self._convs[conv] = None
+
+
+def _size(entry: EntryRow) -> int:
+    return len(entry.text or "")
