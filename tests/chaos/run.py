@@ -14,7 +14,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import TextIO
@@ -87,7 +87,7 @@ async def play(
             while trial.recorder.now < seconds:
                 await nemesis.strike([chance.choice(again)])
             nemesis.doing = "comes to rest, and compares what all see"
-            await trial.end()
+            await trial.end(hush=_hush(system))
         finally:
             for task in beside:
                 task.cancel()
@@ -102,6 +102,16 @@ async def play(
         await system.stop()
         await system.close()
     return records, judge(records)
+
+
+def _hush(system: System) -> Callable[[bool], Awaitable[None]] | None:
+    """How to keep the hints of entries between the nodes from arriving; ``None`` where there are none."""
+
+    async def hush(on: bool) -> None:
+        for node in system.nodes:
+            await node.tell("hints", how="dropped" if on else None)
+
+    return hush if len(system.nodes) > 1 else None
 
 
 def main() -> int:

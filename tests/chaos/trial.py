@@ -80,12 +80,17 @@ class Trial:
         await self.company.settle_in()
         self.company.go()
 
-    async def end(self, patience: float = 30.0) -> None:
+    async def end(self, patience: float = 30.0, hush: Callable[[bool], Awaitable[None]] | None = None) -> None:
         """The faults are over: load ends, all comes to rest, everybody says what they see.
 
-        What does not come to rest within about ``patience`` seconds is left as it is, for the checker to find.
+        What does not come to rest within about ``patience`` seconds is left as it is, for the checker to find. The last
+        words are said while ``hush`` keeps hints of entries from arriving, for what follows would heal that.
         """
         await self.company.rest()
+        if hush is not None:
+            await hush(True)
+            await self.company.say_last(patience)
+            await hush(False)
         self.recorder.note("quiet")
         await self.company.come_to_rest(patience)
         users = {device.username: device for device in self.company.devices}

@@ -244,6 +244,16 @@ class Company:
 
     # -- after -------------------------------------------------------------------------------------------------------
 
+    async def say_last(self, patience: float) -> None:
+        """One word more in every conversation; wait until it is stored, in vain no longer than ``patience`` seconds."""
+        with suppress(AssertionError):
+            await wait_until(lambda: all(one.up.status.online for one in self.devices), "all being online", patience)
+            for conv in (*self.groups, *self.public, *self.directs):
+                if inside := [one for one in self.devices if conv in one.up.store.conversations]:
+                    device = self.chance.choice(inside)
+                    device.send(conv, self._text(device))
+            await wait_until(lambda: not any(one.waiting for one in self.devices), "all being stored", patience)
+
     async def come_to_rest(self, patience: float) -> None:
         """Wait until everything is stored or refused and everybody has the head; in vain is no error here."""
         with suppress(AssertionError):
