@@ -81,6 +81,26 @@ def store_what_was_refused(history: History) -> None:
     entries[-1] |= {"cid": pick(history, "fail")[0]["op"], "by": 3}
 
 
+def refuse_what_could_be_seen(history: History) -> None:
+    """Its first attempt had no answer, and by the second one it stood in the log."""
+    ack = pick(history, "heard", "ack", client="ann", seq=3)[0]
+    said = next(one for one in pick(history, "said", "message.send", client="ann") if one["frame"]["text"] == "hello")
+    bob = pick(history, "heard", "entry", client="bob", seq=4)
+    at = history.index((bob or pick(history, "heard", "entry", client="ann", seq=4))[0]) + 1
+    again = copy.deepcopy(said)
+    again["t"] = history[at]["t"]
+    again["frame"]["id"] = 99
+    frame = {"type": "error", "re": 99, "code": "not_found"}
+    history[at:at] = [again, {**copy.deepcopy(ack), "t": again["t"], "frame": frame}]
+    history.remove(ack)
+    renumber(history)
+
+
+def find_a_conflict_where_there_is_none(history: History) -> None:
+    ack = pick(history, "heard", "ack", client="ann", seq=6)[0]
+    ack["frame"] = {"type": "error", "re": ack["frame"]["re"], "code": "cid_conflict"}
+
+
 def store_what_nobody_asked_for(history: History) -> None:
     entries = stored(history)["entries"]
     entries.append({**entries[-1], "seq": len(entries) + 1, "cid": "invented", "text": "invented"})
@@ -328,6 +348,8 @@ DOCTORS: list[tuple[str, Callable[[History], None]]] = [
     ("I2", store_a_cid_twice),
     ("I2", store_a_word_twice),
     ("I3", store_what_was_refused),
+    ("I3", refuse_what_could_be_seen),
+    ("I3", find_a_conflict_where_there_is_none),
     ("I3", store_what_nobody_asked_for),
     ("I4", leave_a_hole),
     ("I5", show_another_author),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from tests.chaos.checker.trace import RETRYABLE, Acknowledgement, StoredLog, Trace
+from tests.chaos.checker.trace import Acknowledgement, StoredLog, Trace
 from tests.chaos.checker.violation import Violation, found
 from tests.chaos.history import Record
 
@@ -130,42 +132,81 @@ def check_refused(trace: Trace) -> Iterator[Violation]:
     """I3: what was refused for good never appears, and nothing appears that nobody asked for.
 
     Where an attempt under the same cid had no answer, that one may still have been on its way: it was unknown. What
-    was asked for once more after a refusal, as what stands behind a refused word is, counts by the last answer.
+    was asked for once more after a refusal, as what stands behind a refused word is, counts by the last answer. But
+    what everybody could see in the log before it was asked for again is not refused, whoever asks from wherever: a
+    retry gets its seq (promise 2).
     """
+    attempts: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for said in trace.by_what["said"]:
+        if "cid" in said["frame"]:
+            attempts[said["client"], said["frame"]["cid"]].append(said)
     answered = {
         (one["client"], one["line"], one["frame"]["re"])
         for one in trace.heard("ack", "error", "ok")
         if "re" in one["frame"]
     }
     unknown = {
-        (one["client"], one["frame"]["cid"])
-        for one in trace.by_what["said"]
-        if "cid" in one["frame"] and (one["client"], one["line"], one["frame"].get("id")) not in answered
+        key
+        for key, said in attempts.items()
+        if any((one["client"], one["line"], one["frame"].get("id")) not in answered for one in said)
     }
-    placed = {
-        (entry["by"], entry["cid"]): (log, entry)
-        for log in trace.stored.values()
-        for entry in log.entries.values()
-        if "cid" in entry
-    }
-    last = {(one["client"], one["frame"]["cid"]): one["n"] for one in trace.by_what["said"] if "cid" in one["frame"]}
+    placed = _placed(trace)
+    visible = _visible(trace)
     for error in trace.heard("error"):
         request, code = trace.request_of(error), error["frame"]["code"]
-        if request is None or code in RETRYABLE or code == "cid_conflict":
+        if request is None or "cid" not in request["frame"]:
             continue
-        cid, client = request["frame"].get("cid", ""), error["client"]
-        if (client, cid) in unknown or last.get((client, cid), 0) > error["n"]:
-            continue
+        client, cid = error["client"], request["frame"]["cid"]
+        if code == "cid_conflict" and len({_content(one["frame"]) for one in attempts[client, cid]}) == 1:
+            yield found(
+                "I3", f"{client} was told that cid {cid} is of another content; it had only this", request, error
+            )
         log, entry = placed.get((trace.users[client], cid), (None, None))
-        if log is not None and entry is not None:
-            text = f"{client} was refused cid {cid} ({code}), but it is entry {entry['seq']} of conversation {log.conv}"
-            yield found("I3", text, request, error)
-    asked = {one["frame"]["cid"] for one in trace.by_what["said"] if "cid" in one["frame"]}
+        if log is None or entry is None or code in {"unavailable", "overloaded", "cid_conflict"}:
+            continue
+        place = f"{client} was refused cid {cid} ({code}), but it is entry {entry['seq']} of conversation {log.conv}"
+        seen = visible(log.conv, entry["seq"])
+        if seen is not None and seen["n"] < request["n"]:
+            yield found("I3", f"{place}, as could be seen before it was asked for again", seen, request, error)
+        elif code != "rate_limited" and (client, cid) not in unknown and attempts[client, cid][-1]["n"] < error["n"]:
+            yield found("I3", place, request, error)
+    asked = {cid for _, cid in attempts}
     watched = set(trace.users.values())
     for (by, cid), (log, entry) in placed.items():
         if by in watched and cid not in asked and entry["kind"] != "create":
             text = f"entry {entry['seq']} of conversation {log.conv} has cid {cid}, which user {by} never asked for"
             yield found("I3", text, log.record)
+
+
+def _placed(trace: Trace) -> dict[tuple[int, str], tuple[StoredLog, Entry]]:
+    return {
+        (entry["by"], entry["cid"]): (log, entry)
+        for log in trace.stored.values()
+        for entry in log.entries.values()
+        if "cid" in entry
+    }
+
+
+def _content(frame: Entry) -> tuple[tuple[str, str], ...]:
+    """What a request asks for, whenever it does."""
+    return tuple(sorted((name, repr(value)) for name, value in frame.items() if name not in {"id", "after"}))
+
+
+def _visible(trace: Trace) -> Callable[[int, int], Record | None]:
+    """When it could first be seen that a conversation has come to a seq: the record, if ever."""
+    steps: dict[int, list[tuple[int, Record]]] = defaultdict(list)
+    seen = [*trace.sightings, *((one.record, one.frame) for one in trace.acknowledgements)]
+    for record, entry in sorted(seen, key=lambda pair: pair[0]["n"]):
+        rising = steps[entry["conv"]]
+        if not rising or entry["seq"] > rising[-1][0]:
+            rising.append((entry["seq"], record))
+
+    def visible(conv: int, seq: int) -> Record | None:
+        rising = steps[conv]
+        at = bisect_left(rising, seq, key=lambda step: step[0])
+        return rising[at][1] if at < len(rising) else None
+
+    return visible
 
 
 def check_gapless(trace: Trace) -> Iterator[Violation]:

@@ -10,7 +10,6 @@ from typing import Any
 
 from tests.chaos.history import Record
 
-RETRYABLE = {"rate_limited", "unavailable", "overloaded"}
 WRITES = {"message.send", "message.edit", "message.delete", "message.react"}
 
 
