@@ -3,6 +3,7 @@
 # make cluster a whole cluster: MariaDB, Redis, three nodes and nginx, until Ctrl+C    ARGS='--fresh' forgets the last
 # make bench   how fast it is on this machine, beside a relay that does nothing    QUICK=1 in a minute, CHECK=1 compares
 # make chaos   real clients on a real cluster while faults strike, and a verdict    ARGS='--seconds 60 --seed 7'
+# make fuzz    damaged input for every door, until the time is over    ARGS='--seconds 600 --seed 7'
 # make check   lint, format, types, import rules, generated documents
 # make docs    write the generated documents again
 # make lock    pin the newest versions that pyproject.toml allows
@@ -16,7 +17,7 @@ SOURCES := shared server tui_client tests tools
 INPUTS := pyproject.toml requirements.lock tools/environment
 export PYTHON
 
-.PHONY: run test cluster bench chaos check docs lock clean help
+.PHONY: run test cluster bench chaos fuzz check docs lock clean help
 
 run: $(VENV)/ready-run
 	@exec $(BIN)/mrccsc-tui --local $(ARGS)
@@ -36,6 +37,9 @@ bench: $(VENV)/ready-run
 chaos: $(VENV)/ready-dev
 	@tools/environment servers
 	@exec $(BIN)/python -m tests.chaos.run $(ARGS)
+
+fuzz: $(VENV)/ready-dev
+	@exec $(BIN)/python -m tests.fuzz $(ARGS)
 
 check: $(VENV)/ready-dev
 	$(BIN)/ruff check $(SOURCES)

@@ -63,7 +63,10 @@ def _split_networks(value: Any) -> Any:
 
 
 def _expand(path: Path) -> Path:
-    return path.expanduser().absolute()
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise PydanticCustomError("path", "there is no such user, whose home folder it could be in") from None
 
 
 FilePath = Annotated[Path, AfterValidator(_expand)]
@@ -175,7 +178,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> S
     origins: dict[str, str] = {}
     config = flags.get("config") or environ.get(f"{PREFIX}CONFIG")
     if config:
-        for key, value in _read_file(Path(config).expanduser()).items():
+        for key, value in _read_file(_config_file(config)).items():
             values[key.replace("-", "_")] = _underscored(value)
             origins[key.replace("-", "_")] = f"{key} in {config}"
     for field in Settings.model_fields:
@@ -198,6 +201,13 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] = os.environ) -> S
             settings = settings.model_copy(update={f"{name}_password": secret})
     settings.check()
     return settings
+
+
+def _config_file(name: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        raise StartError(f"Cannot read {name}: there is no such user.") from None
 
 
 def _with_password(url: str, password: SecretStr | None) -> str:
@@ -235,7 +245,7 @@ def _read_file(path: Path) -> dict[str, Any]:
             return tomllib.load(file)
     except OSError as error:
         raise StartError(f"Cannot read the configuration file {path}: {error.strerror}.") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StartError(f"The configuration file {path} is not good TOML: {error}") from None
 
 

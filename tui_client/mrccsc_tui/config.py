@@ -117,7 +117,7 @@ class Config:
             host=table.get("host", DEFAULT_HOST),
             port=table.get("port", DEFAULT_PORT),
             tls=table.get("tls", False),
-            ca=None if ca is None else (self.file.parent / Path(ca).expanduser()),
+            ca=None if ca is None else self.file.parent / _expand(ca),
             username=table.get("username"),
             password_command=table.get("password-command"),
         )
@@ -150,7 +150,7 @@ def read_config(file: Path) -> Config:
         return Config({}, file)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} cannot be read: {getattr(error, 'strerror', 'it is not UTF-8')}.") from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{file} is not valid TOML: {error}.") from None
     _check(file, "", top, _TOP_KEYS)
     for name, table in top.get("profiles", {}).items():
@@ -169,6 +169,13 @@ def _check(file: Path, place: str, table: Mapping[str, Any], known: Mapping[str,
             raise ConfigError(f"{file}: {place}{key} is not a known setting.")
         if type(value) is not known[key]:
             raise ConfigError(f"{file}: {place}{key} is not {_article(known[key])}.")
+
+
+def _expand(name: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        raise ConfigError(f"There is no user whose home folder {name} could be in.") from None
 
 
 def _article(kind: type) -> str:

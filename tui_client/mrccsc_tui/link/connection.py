@@ -20,7 +20,7 @@ from mrccsc_shared.codec import Malformed, decode_frame, encode
 from mrccsc_shared.errors import CloseCode
 from mrccsc_shared.framing import LineSplitter, LineTooLong
 from mrccsc_shared.limits import HEARTBEAT, MAX_SERVER_LINE, SILENCE
-from mrccsc_tui.link.errors import LineLost, RequestError
+from mrccsc_tui.link.errors import LineLost, RequestError, patience
 from mrccsc_tui.link.transport import Transport
 from mrccsc_tui.sanitize import line
 
@@ -266,10 +266,10 @@ def _protocol(data: bytes) -> object:
 
 
 def _lost(closing: Frame) -> LineLost:
-    after = closing.get("after")
+    after = patience(closing.get("after"))
     return LineLost(
         line(closing["reason"]),
         final=not closing["reconnect"],
         forget=closing["code"] in _FORGET,
-        after=None if after is None else max(0, after) / 1_000,
+        after=None if after is None else after / 1_000,
     )

@@ -11,6 +11,15 @@ from mrccsc_tui.sanitize import line
 RETRYABLE = frozenset(code.value for code in ErrorCode if code.retryable)
 
 
+LONGEST_WAIT = 3_600_000
+"""Milliseconds: longer than that no server keeps a client waiting."""
+
+
+def patience(asked: int | None) -> int | None:
+    """How many milliseconds a client waits that a server asks to wait for so many."""
+    return None if asked is None else min(max(0, asked), LONGEST_WAIT)
+
+
 class RequestError(Exception):
     """A request was refused or could not be made. ``str()`` is a sentence for a person, safe to print.
 
@@ -32,7 +41,7 @@ class RequestError(Exception):
     @classmethod
     def of(cls, frame: Mapping[str, Any]) -> RequestError:
         """From an ``error`` frame."""
-        return cls(str(frame["code"]), line(frame["message"]), frame.get("retry_after"))
+        return cls(str(frame["code"]), line(frame["message"]), patience(frame.get("retry_after")))
 
 
 class LineLost(Exception):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from mrccsc_tui.sanitize import line
 from mrccsc_tui.sanitize import text as safe_text
@@ -39,7 +39,7 @@ class Outbox:
     """The items of one account. Every method has committed, durably, when it returns."""
 
     def __init__(self, path: Path) -> None:
-        self._database = open_database(path, _SCHEMA, 1, durable=True)
+        self._database = open_database(path, _SCHEMA, 1, durable=True, keep={"items": "place", "owner": "rowid"})
 
     def claim(self, owner: str) -> None:
         """From now on the items are this account's; those of another one are forgotten."""
@@ -53,9 +53,12 @@ class Outbox:
             self._database.execute("INSERT INTO owner VALUES (?)", (owner,))
 
     def items(self) -> list[Pending]:
-        """All items in the order they were made."""
-        rows = self._database.execute(f"SELECT {_COLUMNS} FROM items ORDER BY place")  # noqa: S608
-        return [_read(row) for row in rows]
+        """All items in the order they were made. What a damaged file has made of one is forgotten."""
+        rows = self._database.execute(f"SELECT {_COLUMNS} FROM items ORDER BY place").fetchall()  # noqa: S608
+        broken = [row for row in rows if not _is_whole(row)]
+        for row in broken:
+            self._database.execute("DELETE FROM items WHERE cid IS ?", (row[0],))
+        return [_read(row) for row in rows if row not in broken]
 
     def add(self, item: Pending) -> None:
         """Keep a new item, after all others."""
@@ -118,6 +121,19 @@ def _row(item: Pending) -> tuple[object, ...]:
         item.on,
         item.code,
         item.why,
+    )
+
+
+def _is_whole(row: tuple[Any, ...]) -> bool:
+    """Whether a row has the form in which it was written."""
+    cid, conv, kind, created, raw, reply_to, target, on, code, why = row
+    texts, numbers = (cid, kind, raw), (conv, created, on)
+    return (
+        all(isinstance(one, str) for one in texts)
+        and all(isinstance(one, int) for one in numbers)
+        and all(one is None or isinstance(one, int) for one in (reply_to, target))
+        and all(one is None or isinstance(one, str) for one in (code, why))
+        and kind in get_args(PendingKind)
     )
 
 

@@ -28,7 +28,7 @@ from mrccsc_tui.state.changes import (
     SignedIn,
     TailRestarted,
 )
-from mrccsc_tui.state.database import open_database, transaction
+from mrccsc_tui.state.database import is_damage, open_database, remove, transaction
 from mrccsc_tui.state.models import Entry
 from mrccsc_tui.state.store import Store
 from mrccsc_tui.state.wire import (
@@ -54,6 +54,7 @@ CREATE TABLE contacts (user INTEGER PRIMARY KEY, wire TEXT NOT NULL);
 CREATE TABLE conversations (conv INTEGER PRIMARY KEY, cursor INTEGER NOT NULL, wire TEXT NOT NULL);
 CREATE TABLE entries (conv INTEGER, seq INTEGER, wire TEXT NOT NULL, PRIMARY KEY (conv, seq)) WITHOUT ROWID
 """
+_PAGE = "SELECT seq, wire FROM entries WHERE conv = ? AND seq < ? ORDER BY seq DESC LIMIT ?"
 _TABLES = {"people": "user", "contacts": "user", "conversations": "conv"}
 
 
@@ -63,6 +64,8 @@ class Cache:
     def __init__(self, path: Path, store: Store) -> None:
         self._store = store
         self._database = open_database(path, _SCHEMA, 1, durable=False)
+        self._path = path
+        self._damaged = False
         self._owner = ""
         self._writing = asyncio.Lock()
         self._being_voided: set[int] = set()
@@ -79,14 +82,15 @@ class Cache:
     def load(self, owner: str) -> None:
         """Fill the store with this account's last state. Logs hold nothing yet: :meth:`page` has their entries."""
         self._owner = owner
-        facts = dict(self._database.execute("SELECT name, value FROM facts"))
-        if facts.get("owner") != owner or "me" not in facts:
-            self.clear()
-            return
         try:
-            self._fill(facts)
-        except (ValueError, LookupError, TypeError):
+            facts = dict(self._database.execute("SELECT name, value FROM facts"))
+            if facts.get("owner") != owner or "me" not in facts:
+                self.clear()
+            else:
+                self._fill(facts)
+        except (ValueError, LookupError, TypeError, AttributeError, sqlite3.Error) as error:
             log.exception("the cache cannot be read; it begins anew")
+            self._doubt(error)
             self._store.clear()
             self.clear()
 
@@ -105,17 +109,24 @@ class Cache:
 
     def page(self, conv: int, before: int, limit: int) -> list[Entry]:
         """At most ``limit`` entries that end right below ``before``, in ascending seq, without holes."""
-        if conv in self._void or conv in self._being_voided:
+        if conv in self._void or conv in self._being_voided or self._damaged:
             return []
-        rows = self._database.execute(
-            "SELECT seq, wire FROM entries WHERE conv = ? AND seq < ? ORDER BY seq DESC LIMIT ?", (conv, before, limit)
-        ).fetchall()
         page: list[Entry] = []
-        for seq, wire in rows:
-            if seq != before - 1 - len(page):
-                break
-            page.append(self._entries.get((conv, seq)) or read_entry(json.loads(wire)))
+        try:
+            rows = self._database.execute(_PAGE, (conv, before, limit)).fetchall()
+            for seq, wire in rows:
+                if seq != before - 1 - len(page):
+                    break
+                page.append(self._entries.get((conv, seq)) or _read(conv, seq, wire))
+        except (ValueError, LookupError, TypeError, AttributeError, sqlite3.Error) as error:
+            # The rest is fetched.
+            log.exception("a part of the cache cannot be read")
+            self._doubt(error)
         return page[::-1]
+
+    def _doubt(self, error: Exception) -> None:
+        """Where the file itself is broken, leave it alone until it is removed at the end."""
+        self._damaged = self._damaged or (isinstance(error, sqlite3.Error) and is_damage(error))
 
     def note(self, changes: Iterable[Change]) -> None:
         """Remember what the next flush has to write."""
@@ -153,6 +164,8 @@ class Cache:
         """Write what changed and let the file go."""
         self._write(self._statements())
         self._database.close()
+        if self._damaged:
+            remove(self._path)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -161,13 +174,16 @@ class Cache:
         self._write([(f"DELETE FROM {table}", ()) for table in tables])  # noqa: S608
 
     def _write(self, statements: list[tuple[str, tuple[Any, ...]]]) -> None:
+        if self._damaged:
+            return
         try:
             with transaction(self._database):
                 for statement, values in statements:
                     self._database.execute(statement, values)
-        except sqlite3.Error:
+        except sqlite3.Error as error:
             # The cursors on disk stay as they were, in agreement with the entries there.
             log.exception("the cache cannot be written")
+            self._doubt(error)
 
     def _statements(self) -> list[tuple[str, tuple[Any, ...]]]:
         store = self._store
@@ -202,6 +218,13 @@ class Cache:
                 statements.append(("DELETE FROM entries WHERE conv = ? AND seq <= ?", (conv, oldest)))
         self._forget_changes()
         return statements
+
+
+def _read(conv: int, seq: int, wire: str) -> Entry:
+    entry = read_entry(json.loads(wire))
+    if (entry.conv, entry.seq) != (conv, seq):
+        raise ValueError("an entry is in the wrong place")
+    return entry
 
 
 async def _to_its_end(work: Coroutine[None, None, None]) -> None:

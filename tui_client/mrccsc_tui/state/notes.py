@@ -16,8 +16,9 @@ class Notes:
     """Texts by name. Not durable against a power cut, but against everything that ends the client."""
 
     def __init__(self, path: Path) -> None:
-        self._database = open_database(path, _SCHEMA, 1, durable=False)
-        self._notes: dict[str, str] = dict(self._database.execute("SELECT name, value FROM notes"))
+        self._database = open_database(path, _SCHEMA, 1, durable=False, keep={"notes": "name"})
+        rows = self._database.execute("SELECT name, value FROM notes")
+        self._notes: dict[str, str] = {name: text for name, text in rows if isinstance(text, str)}
         self._changed: set[str] = set()
 
     def get(self, name: str) -> str | None:
