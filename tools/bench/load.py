@@ -100,6 +100,8 @@ class Load:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
     def wait_held(self) -> None:
         """Return when all are signed in. Raises :class:`LoadError`."""

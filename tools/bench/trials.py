@@ -172,7 +172,8 @@ def _migrations(system: Nodes, token: str, bench: Bench) -> list[Finding]:
             at.close()
         return took
 
-    migrate(MIGRATIONS // 4)  # What a node makes once is no trace.
+    # What a node makes once is no trace, nor what it remembers up to a bound, like the forms of statements.
+    migrate(MIGRATIONS * 4)
     still = {"still": 3.0, "patience": 60.0}
     before = settled(lambda: traces(system), **still)
     weights = [settled(lambda number=number: memory(system.programs[number])) for number in (0, 1)]  # type: ignore[misc]
