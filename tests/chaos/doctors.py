@@ -5,36 +5,22 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 
-from tests.chaos.history import Record
+from tests.chaos.doctors_of_reading import (
+    begin_a_page_too_late,
+    end_a_page_too_early,
+    end_reading_back_too_early,
+    lack_a_conversation,
+    lack_a_row,
+    lose_a_mark,
+    lower_a_mark,
+    mark_above_the_head,
+    read_nothing_back,
+    resume_into_another_state,
+    show_a_falling_mark,
+    show_fresh_what_is_not_stored,
+)
+from tests.chaos.scalpel import History, drop, pick, renumber, stored
 from tests.chaos.story import CONV
-
-History = list[Record]
-
-
-def pick(history: History, what: str, frame_type: str = "", /, *, client: str = "", **frame: object) -> list[Record]:
-    return [
-        one
-        for one in history
-        if one["what"] == what
-        and (not frame_type or one["frame"]["type"] == frame_type)
-        and (not client or one["client"] == client)
-        and all(one["frame"].get(name) == value for name, value in frame.items())
-    ]
-
-
-def stored(history: History) -> Record:
-    return pick(history, "stored")[0]
-
-
-def drop(history: History, *records: Record) -> None:
-    for record in records:
-        history.remove(record)
-    renumber(history)
-
-
-def renumber(history: History) -> None:
-    for number, record in enumerate(history, 1):
-        record["n"] = number
 
 
 def lose_an_acked_entry(history: History) -> None:
@@ -111,6 +97,22 @@ def leave_a_hole(history: History) -> None:
     entries = stored(history)["entries"]
     entries[-1]["seq"] += 1
     stored(history)["head"] += 1
+
+
+def keep_the_text_of_what_was_deleted(history: History) -> None:
+    edit = next(one for one in stored(history)["entries"] if one["kind"] == "edit")
+    edit |= {"kind": "delete"}
+    del edit["text"]
+    next(one for one in stored(history)["entries"] if one["seq"] == edit["target"])["deleted"] = True
+
+
+def give_the_text_of_what_was_deleted(history: History) -> None:
+    pick(history, "heard", "entry", client="ann", kind="message")[0]["frame"]["deleted"] = True
+
+
+def keep_an_old_rev(history: History) -> None:
+    message = next(one for one in stored(history)["entries"] if one.get("edited"))
+    message["rev"] = message["seq"]
 
 
 def show_another_author(history: History) -> None:
@@ -239,43 +241,6 @@ def let_read_below_from(history: History) -> None:
     renumber(history)
 
 
-def lower_a_mark(history: History) -> None:
-    pick(history, "heard", "session.ready", client="bob")[-1]["frame"]["conversations"][0]["read"] = 3
-
-
-def mark_above_the_head(history: History) -> None:
-    pick(history, "heard", "session.ready", client="bob")[-1]["frame"]["conversations"][0]["read"] = 99
-
-
-def lose_a_mark(history: History) -> None:
-    stored(history)["members"]["2"]["read"] = 0
-
-
-def show_a_falling_mark(history: History) -> None:
-    mark = pick(history, "mark", client="bob")[0]
-    history.insert(history.index(mark) + 1, {**mark, "read": mark["read"] - 1})
-    renumber(history)
-
-
-def resume_into_another_state(history: History) -> None:
-    pick(history, "view", client="bob")[0]["facts"][str(CONV)]["read"] = 2
-
-
-def lack_a_conversation(history: History) -> None:
-    view = pick(history, "view", client="bob")[0]
-    for part in ("facts", "logs", "tails"):
-        view[part] = {}
-
-
-def lack_a_row(history: History) -> None:
-    del pick(history, "view", client="bob")[0]["logs"][str(CONV)][1]
-
-
-def show_fresh_what_is_not_stored(history: History) -> None:
-    for name in ("bob", "bob-fresh"):
-        pick(history, "view", client=name)[0]["logs"][str(CONV)][-1]["text"] = "invented"
-
-
 def delay(history: History, seconds: float) -> None:
     """Let time pass before the quiet."""
     at = history.index(pick(history, "quiet")[0])
@@ -345,6 +310,9 @@ DOCTORS: list[tuple[str, Callable[[History], None]]] = [
     ("I1", ack_twice_elsewhere),
     ("I1", move_an_entry_in_time),
     ("I1", settle_what_is_not_there),
+    ("I1", keep_the_text_of_what_was_deleted),
+    ("I1", give_the_text_of_what_was_deleted),
+    ("I1", keep_an_old_rev),
     ("I2", store_a_cid_twice),
     ("I2", store_a_word_twice),
     ("I3", store_what_was_refused),
@@ -361,6 +329,9 @@ DOCTORS: list[tuple[str, Callable[[History], None]]] = [
     ("I6", show_a_hole),
     ("I6", begin_anew_untold),
     ("I6", begin_where_nobody_said),
+    ("I6", end_a_page_too_early),
+    ("I6", begin_a_page_too_late),
+    ("I6", end_reading_back_too_early),
     ("I7", give_an_entry_twice),
     ("I7", show_something_twice),
     ("I7", show_a_row_twice),
@@ -379,6 +350,7 @@ DOCTORS: list[tuple[str, Callable[[History], None]]] = [
     ("I13", lack_a_conversation),
     ("I13", lack_a_row),
     ("I13", show_fresh_what_is_not_stored),
+    ("I13", read_nothing_back),
     ("I14", show_somebody_offline_who_is_there),
     ("I14", not_see_who_is_there),
     ("I14", still_see_who_has_gone),

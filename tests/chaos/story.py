@@ -240,7 +240,7 @@ class Story:
     def _view(self, person: Person, *, fresh: bool) -> Record:
         inside = person in self.members
         start = next((entry["seq"] for entry in self.log if entry.get("user") == person.user), 1)
-        facts = {"head": len(self.log), "read": self.reads.get(person.user, 0)}
+        facts = {"head": len(self.log), "start": start, "read": self.reads.get(person.user, 0)}
         rows = [entry for entry in self.log[start - 1 :] if entry["kind"] not in {"edit", "delete", "reaction"}]
         return {
             "client": person.client,

@@ -10,8 +10,9 @@ import pytest
 
 from tests.chaos.checker import judge
 from tests.chaos.checker.violation import names
-from tests.chaos.doctors import DOCTORS, History, pick, renumber
+from tests.chaos.doctors import DOCTORS
 from tests.chaos.history import Recorder, read
+from tests.chaos.scalpel import History, pick, renumber
 from tests.chaos.story import CONV, Story
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.chaos.checker import judge
 from tests.chaos.checker.lives import lives
 from tests.chaos.checker.violation import names
-from tests.chaos.doctors import History, pick, renumber
+from tests.chaos.scalpel import History, pick, renumber
 from tests.chaos.story import Story
 
 

@@ -3,8 +3,10 @@
 ``trace``       the history, sorted by what the checks ask of it
 ``lives``       a history in which a backup was restored is one of several lives of the store
 ``stored``      I1–I4: the store in the end against what was acked and refused
+``present``     I1 of present states: messages are as the entries say that changed them
 ``order``       I5, I8, I9: agreement and order
 ``delivery``    I6, I7, I10 on the wire: no hole, nothing twice, all of it in time
+``pages``       I6 of what is read back; I13: that all can be
 ``shown``       I6, I7 in the clients: what they show
 ``membership``  I11: nothing outside a membership
 ``reading``     I12, I13: read marks; a device that came back against a fresh one
@@ -16,7 +18,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from tests.chaos.checker import delivery, faults, lives, membership, order, reading, shown, stored, wellbeing
+from tests.chaos.checker import (
+    delivery,
+    faults,
+    lives,
+    membership,
+    order,
+    pages,
+    present,
+    reading,
+    shown,
+    stored,
+    wellbeing,
+)
 from tests.chaos.checker.trace import Trace
 from tests.chaos.checker.violation import Violation
 from tests.chaos.history import Record
@@ -25,10 +39,12 @@ Check = Callable[[Trace], Iterator[Violation]]
 
 OF_A_LIFE: tuple[Check, ...] = (
     stored.check_acknowledged,
+    present.check_present,
     stored.check_once,
     stored.check_refused,
     stored.check_gapless,
     order.check_agreement,
+    pages.check_pages,
     order.check_device_order,
     order.check_real_time,
     membership.check_writers,
@@ -44,6 +60,7 @@ OF_ALL: tuple[Check, ...] = (
     shown.check_views,
     delivery.check_reach,
     reading.check_same,
+    pages.check_complete,
     wellbeing.check_presence,
     wellbeing.check_bounds,
     wellbeing.check_history,

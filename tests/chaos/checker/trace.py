@@ -166,15 +166,17 @@ class Trace:
 
     @cached_property
     def sightings(self) -> list[tuple[Record, dict[str, Any]]]:
-        """Every entry that any connection was given: live, missed or in a page."""
+        """Every entry that any connection was given: live, missed, in a page or found."""
         seen: list[tuple[Record, dict[str, Any]]] = []
-        for record in self.heard("entry", "session.ready", "history.page"):
+        for record in self.heard("entry", "session.ready", "history.page", "search.results"):
             frame = record["frame"]
             match frame["type"]:
                 case "entry":
                     seen.append((record, frame))
                 case "history.page":
                     seen.extend((record, entry) for entry in frame["entries"])
+                case "search.results":
+                    seen.extend((record, entry) for entry in frame["hits"])
                 case "session.ready":
                     seen.extend((record, entry) for one in frame["missed"] for entry in one["entries"])
         return seen
