@@ -123,8 +123,12 @@ def show_another_text_at_the_same_rev(history: History) -> None:
     # Bob's first entry of that message is of rev 3; in what he missed nothing is of it, so another sees it so.
     entry = pick(history, "heard", "entry", client="bob", kind="message", seq=3)[0]
     again = copy.deepcopy(entry) | {"client": "ann"}
-    again["frame"] |= {"text": "another", "type": "history.page", "conv": CONV}
-    again["frame"] = {"type": "history.page", "conv": CONV, "entries": [{**entry["frame"], "text": "another"}]}
+    again["frame"] = {
+        "type": "history.page",
+        "conv": CONV,
+        "head": 5,
+        "entries": [{**entry["frame"], "text": "another"}],
+    }
     history.insert(history.index(entry) + 1, again)
     renumber(history)
 
@@ -236,7 +240,7 @@ def deliver_after_the_removal(history: History) -> None:
 
 def let_read_below_from(history: History) -> None:
     entry = pick(history, "heard", "entry", client="cat")[0]
-    page = {"type": "history.page", "conv": CONV, "entries": [stored(history)["entries"][2]]}
+    page = {"type": "history.page", "conv": CONV, "head": 5, "entries": [stored(history)["entries"][2]]}
     history.insert(history.index(entry) + 1, {**copy.deepcopy(entry), "frame": page})
     renumber(history)
 

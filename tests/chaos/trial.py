@@ -16,6 +16,7 @@ from tests.chaos.workload import Company
 
 LIMITS = Limits()
 PEOPLE = ("ann", "bob", "cat", "dan")
+VISITORS = ("eve",)
 BOUNDS: dict[str, Any] = {
     # Seconds after the last fault, the last commit or a client's return, until a live member is at the head.
     "reach": 15.0,
@@ -60,7 +61,7 @@ class Trial:
         self.network = Network(self.recorder, ports)
         devices = [self._device(name, "desk") for name in people]
         devices += [self._device(name, "phone") for name in people[:second_devices]]
-        self.company = Company(devices, seed)
+        self.company = Company(devices, seed, [self._device(name, "desk") for name in VISITORS])
 
     @property
     def records(self) -> list[Record]:
@@ -112,13 +113,15 @@ class Trial:
         await self.company.disband()
 
     async def _same(self, fresh: Sequence[Device]) -> bool:
-        """Whether all show what a fresh sign-in does, and that all are there.
+        """Whether all show what a fresh sign-in does, and that all are there but the visitors.
 
         Read marks are gathered for a moment before they are told.
         """
         await asyncio.sleep(TRY)
         views = {one.username: await one.view(fresh=True) for one in fresh}
-        if {seen for view in views.values() for seen in view["presence"].values()} != {"online"}:
+        away = {str(visitor.user) for visitor in self.company.visitors}
+        seen = {(user in away, status) for view in views.values() for user, status in view["presence"].items()}
+        if seen != {(False, "online"), (True, "offline")}:
             return False
         for device in self.company.devices:
             view, expected = await device.view(fresh=False), views[device.username]

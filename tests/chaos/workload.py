@@ -25,8 +25,10 @@ WAITING = 40
 class Company:
     """The people of a run, with a device each and a second one for some, and what they share."""
 
-    def __init__(self, devices: Sequence[Device], seed: int) -> None:
+    def __init__(self, devices: Sequence[Device], seed: int, visitors: Sequence[Device] = ()) -> None:
         self.devices = list(devices)
+        self.visitors = list(visitors)
+        """Friends of all who say nothing, come and go without a word, and are gone in the end."""
         self.chance = Random(seed)
         self.groups: list[int] = []
         self.public: list[int] = []
@@ -51,6 +53,11 @@ class Company:
                 firsts[device.username] = device
                 await device.register()
         people = list(firsts.values())
+        for visitor in self.visitors:
+            await visitor.start()
+            await visitor.register()
+            for one in people:
+                await _befriend(one, visitor)
         for at, one in enumerate(people):
             for other in people[at + 1 :]:
                 await _befriend(one, other)
@@ -76,6 +83,7 @@ class Company:
         """Begin to live."""
         self._going = True
         self._tasks = [asyncio.create_task(self._live(device)) for device in self.devices]
+        self._tasks += [asyncio.create_task(self._visit(visitor)) for visitor in self.visitors]
 
     async def rest(self) -> None:
         """Do nothing more; every device runs in the end."""
@@ -93,9 +101,17 @@ class Company:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for device in self.devices:
+        for device in (*self.devices, *self.visitors):
             if device.client is not None:
                 await device.stop()
+
+    async def _visit(self, visitor: Device) -> None:
+        while self._going:
+            if visitor.client is None:
+                await visitor.start()
+            await asyncio.sleep(visitor.chance.uniform(0, 2))
+            await (visitor.stop() if visitor.chance.random() < 0.5 else visitor.crash())
+            await asyncio.sleep(visitor.chance.uniform(0, 2))
 
     async def _live(self, device: Device) -> None:
         while self._going:
@@ -119,6 +135,8 @@ class Company:
             (3, self._put_out_and_in),
             (1, self._change),
             (1, self._peek),
+            (1, self._search),
+            (1, self._mark_beyond),
             (min(1, self.restarts), self._lose_line),
             (self.restarts, self._restart),
         ]
@@ -233,6 +251,19 @@ class Company:
         if (conv := self._conv(device)) is not None and (start := device.up.store.conversations[conv].start) > 1:
             request = {"type": "history.get", "conv": conv, "before": start, "limit": 20}
             await device.ask("peek", lambda: device.up._engine.ask(request), conv=conv)
+
+    async def _search(self, device: Device) -> None:
+        """Look for what others said, at other times too: the server finds only what one may read."""
+        word = device.chance.choice(WORDS[:2])
+        await device.ask("search", lambda: device.up.search(word))
+
+    async def _mark_beyond(self, device: Device) -> None:
+        """Say that more was read than there is: the mark ends at the head. The client asks where that was."""
+        if (conv := self._conv(device)) is not None:
+            engine = device.up._engine
+            mark = {"type": "read.mark", "conv": conv, "seq": device.up.store.conversations[conv].head + 1_000}
+            await device.ask("mark", lambda: engine.ask(mark), conv=conv)
+            await device.ask("ask", lambda: engine.ask({"type": "conversation.list", "after": conv - 1, "limit": 1}))
 
     async def _lose_line(self, device: Device) -> None:
         device.drop()

@@ -84,6 +84,8 @@ def check_reach(trace: Trace) -> Iterator[Violation]:
             case "open":
                 opened[client] = record
                 tails[client] = {int(conv): (span[1], record) for conv, span in record["held"].items()}
+            case "close":
+                opened.pop(client, None)
             case "heard" if record["frame"]["type"] == "session.ready":
                 online[client] = record["t"]
             case "grew":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,18 +19,25 @@ def check_marks(trace: Trace) -> Iterator[Violation]:
     """
     acked: dict[tuple[int, int], tuple[int, Record]] = {}
     asked: dict[tuple[str, int, int], tuple[Record, dict[tuple[int, int], tuple[int, Record]]]] = {}
+    seen: dict[int, int] = defaultdict(int)
+    sure_of: dict[int, int] = {}
     for record in trace.records:
         if record["what"] == "said" and "id" in record["frame"]:
+            if record["frame"]["type"] == "read.mark":
+                # What is above the head does not count; a head that somebody has seen is there.
+                sure_of[record["n"]] = min(record["frame"]["seq"], seen[record["frame"]["conv"]])
             if record["frame"]["type"] in {"session.resume", "session.login", "conversation.list"}:
                 asked[record["client"], record["line"], record["frame"]["id"]] = record, dict(acked)
             continue
         if record["what"] != "heard":
             continue
         frame, user = record["frame"], trace.users[record["client"]]
+        for conv, head in _heads(frame):
+            seen[conv] = max(seen[conv], head)
         request = trace.request_of(record)
         if frame["type"] == "ok" and request is not None and request["frame"]["type"] == "read.mark":
             if "unread" not in request["frame"]:
-                conv, seq = request["frame"]["conv"], request["frame"]["seq"]
+                conv, seq = request["frame"]["conv"], sure_of[request["n"]]
                 if seq > acked.get((user, conv), (0, record))[0]:
                     acked[user, conv] = seq, record
             continue
@@ -44,6 +52,19 @@ def check_marks(trace: Trace) -> Iterator[Violation]:
                 yield found("I12", text, shown, record)
     yield from _shown_marks(trace)
     yield from _final_marks(trace, acked)
+
+
+def _heads(frame: dict[str, Any]) -> Iterator[tuple[int, int]]:
+    """What a frame says about how far conversations have come: (conv, seq)."""
+    match frame["type"]:
+        case "session.ready" | "conversations":
+            yield from ((one["conv"], one["head"]) for one in frame["conversations"])
+        case "conversation":
+            yield frame["conversation"]["conv"], frame["conversation"]["head"]
+        case "entry" | "ack":
+            yield frame["conv"], frame["seq"]
+        case "history.page":
+            yield frame["conv"], frame["head"]
 
 
 def _marks(frame: dict[str, Any], user: int) -> Iterator[tuple[int, int, int | None]]:
