@@ -56,7 +56,8 @@ def main() -> int:
             warm=options.warm, seconds=options.seconds, keep=options.keep,
             against=against if options.check else None,
         ),
-        against if options.write else None,
+        # A part that was measured anew joins what is there.
+        against if options.write and chosen else None,
     )  # fmt: skip
     try:
         suite.run()

@@ -69,7 +69,7 @@ def places(told: Told, pictures: set[str]) -> dict[str, str]:
 
 def _machine(told: Told) -> str:
     names = {
-        "cpu": "processor", "cores": "cores", "memory_gib": "memory, GiB", "kernel": "Linux", "python": "Python",
+        "cpu": "processor", "cores": "cores", "memory_gib": "memory, GiB", "disk": "file system", "kernel": "Linux", "python": "Python",
         "mrccsc": "MRCCSC", "sqlite": "SQLite", "mariadb": "MariaDB", "redis": "Redis",
     }  # fmt: skip
     settings = {
@@ -88,7 +88,25 @@ def _machine(told: Told) -> str:
 
 def _rows(told: Told, pictures: set[str]) -> str:
     heading = ", ".join(f"*{name}*: {SYSTEMS[name]}" for name in ALL)
-    return "\n\n".join(filter(None, [f"{heading}.", table(told["rows"], ALL), _picture("rows.svg", pictures)]))
+    return "\n\n".join(
+        filter(None, [f"{heading}.", table(told["rows"], ALL), _idle(told), _picture("rows.svg", pictures)])
+    )
+
+
+def _idle(told: Told) -> str:
+    """The latency of one pair and what it is made of at the least."""
+    pair = told["rows"].get("pair", {})
+    lines = [
+        f"| {SYSTEMS[system]} | {found['p50_us'] / 1000:.3f} ms | {found['floor_us'] / 1000:.3f} ms | "
+        f"{found['floor_ratio']:.2f} |"
+        for system, found in pair.items()
+        if "floor_ratio" in found
+    ]
+    heading = [
+        "| one pair, nobody else | p50 | one fsync + one round trip | ratio (wished: ≤ 1.5) |",
+        "|---|---:|---:|---:|",
+    ]
+    return "\n".join(names + lines) if lines else ""
 
 
 def _costs(told: Told) -> str:

@@ -113,10 +113,8 @@ def _make_schema(url: str) -> None:
 
 
 def _line(values: Sequence[Value]) -> str:
-    return "\t".join(map(_cell, values)) + "\n"
-
-
-def _cell(value: Value) -> str:
-    if value is None:
-        return "\\N"
-    return value.hex() if isinstance(value, bytes) else str(value)
+    cells = [
+        value if type(value) is str else "\\N" if value is None else value.hex() if type(value) is bytes else str(value)
+        for value in values
+    ]
+    return "\t".join(cells) + "\n"

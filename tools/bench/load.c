@@ -392,6 +392,7 @@ int main(int count, char **arguments) {
     flush();
     double cpu = 0;
     for (int64_t now = began; now < measure_to && !(all_back && now > all_back + 1000000); now = now_us()) {
+        if (errors && mode != STORM) break; /* A figure of it would mean nothing. */
         if (cpu == 0 && now >= measure_from) cpu = cpu_seconds();
         turn(mode == SIGNIN ? 1 : 10);
     }

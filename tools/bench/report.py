@@ -81,7 +81,7 @@ def _medians(row: Row, rounds: Sequence[Result]) -> Json:
     return made
 
 
-def machine(mariadb: str | None, redis: str | None) -> Json:
+def machine(mariadb: str | None, redis: str | None, folder: Path) -> Json:
     """What the figures were measured on."""
     model = next(
         (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "unknown"
@@ -91,6 +91,7 @@ def machine(mariadb: str | None, redis: str | None) -> Json:
         "cpu": model,
         "cores": os.cpu_count(),
         "memory_gib": round(total / 2**20, 1),
+        "disk": filesystem(folder),
         "kernel": platform.release(),
         "python": platform.python_version(),
         "mrccsc": __version__,
@@ -98,6 +99,13 @@ def machine(mariadb: str | None, redis: str | None) -> Json:
         "mariadb": mariadb or "–",
         "redis": redis or "–",
     }
+
+
+def filesystem(folder: Path) -> str:
+    """The kind of file system that a folder is on."""
+    mounts = [line.split()[1:3] for line in _lines("/proc/mounts")]
+    holding = [(len(place), kind) for place, kind in mounts if folder.resolve().is_relative_to(place)]
+    return max(holding)[1] if holding else "unknown"
 
 
 def version_of(*command: str) -> str | None:
@@ -151,6 +159,14 @@ def losses(now: Mapping[str, Any], before: Mapping[str, Any]) -> Iterable[tuple[
                 continue
             if "failed" in new:
                 yield row, system, f"{row} on {system} failed: {new['failed']}"
+            elif "floor_ratio" in old:
+                # One pair is latency alone, which the floor says more of than a relay without a disk.
+                if new["floor_ratio"] * (1 - LOST) > old["floor_ratio"]:
+                    yield (
+                        row,
+                        system,
+                        f"{row} on {system}: {new['floor_ratio']:.2f} × floor, was {old['floor_ratio']:.2f}",
+                    )
             elif "ratio" in old and new["ratio"] < old["ratio"] * (1 - LOST):
                 yield row, system, f"{row} on {system}: {new['ratio']:.3f} of the relay, was {old['ratio']:.3f}"
             elif row == "memory" and new["figure"] > old["figure"] * (1 + LOST):

@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,10 +48,12 @@ class Suite:
         self.options = options
         self._began = time.monotonic()
         self.told: Json = {"run": {}, "machine": {}, "settings": {}, "rows": {}, "curves": {}, "trials": {}}
-        self.told.update(before or {})
+        self.told.update(deepcopy(before or {}))
         with suppress(ProgramError):
             self.told["machine"] = machine(
-                version_of(find_program("mariadbd"), "--version"), version_of("redis-server", "--version")
+                version_of(find_program("mariadbd"), "--version"),
+                version_of("redis-server", "--version"),
+                Path(tempfile.gettempdir()),
             )
         self.told["settings"] = {
             "node": " ".join(NODE_OPTIONS),
@@ -64,6 +67,8 @@ class Suite:
 
     def run(self) -> None:
         """Measure everything that was asked for. Raises nothing but what ends the program."""
+        if self.told["machine"].get("disk") == "tmpfs":
+            self.say(f"{tempfile.gettempdir()} is in memory, where durable means nothing: set TMPDIR to a disk")
         with tempfile.TemporaryDirectory(prefix="mrccsc-bench-") as folder:
             for number, stage in enumerate(self._stages()):
                 place = Path(folder) / str(number)

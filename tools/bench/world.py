@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from mrccsc_server.security.tokens import digest, new_token
 from mrccsc_shared.text import fold
@@ -16,6 +17,9 @@ from tools.bench.filler import Filler, Value
 
 AT_ONCE = 200_000
 """Rows that are held before they are written."""
+
+AGE = 100_000_000
+"""Milliseconds ago that the oldest message was said; each further one in its conversation a millisecond later."""
 
 NO_DIGEST = bytes(16)
 
@@ -136,19 +140,30 @@ class World:
 
     def _say(self, conv: int, by: int, after: int, texts: Iterable[str]) -> int:
         seq = after
-        for text in texts:
-            seq += 1
-            self._bodies += 1
-            self._add("body", (self._bodies, text))
-            self._add(
-                "entry",
-                (conv, seq, "message", by, self.at(seq), self._cid(), NO_DIGEST, self._bodies, None, None, seq),
-            )
+        texts = iter(texts)
+        # What millions of messages go through: nothing is called for each that need not be.
+        while some := list(islice(texts, AT_ONCE // 2)):
+            first = self._bodies + 1
+            self._rows["body"].extend(enumerate(some, first))
+            self._rows["entry"].extend(
+                (
+                    conv, seq + number, "message", by, self.now - AGE + seq + number,
+                    (self._cids + number).to_bytes(16, "big"), NO_DIGEST, self._bodies + number, None, None,
+                    seq + number,
+                )
+                for number in range(1, len(some) + 1)
+            )  # fmt: skip
+            seq += len(some)
+            self._bodies += len(some)
+            self._cids += len(some)
+            self._held += 2 * len(some)
+            if self._held >= AT_ONCE:
+                self._flush()
         return seq - after
 
     def at(self, seq: int) -> int:
         """When entry ``seq`` of any conversation was said."""
-        return self.now - 100_000_000 + seq
+        return self.now - AGE + seq
 
     def _cid(self) -> bytes:
         self._cids += 1

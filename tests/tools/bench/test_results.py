@@ -45,14 +45,19 @@ def test_a_failed_round_is_told_and_left_out() -> None:
 
 @pytest.mark.parametrize(
     ("ratio", "size", "lost"),
-    [(0.50, 100, []), (0.41, 119, []), (0.39, 100, ["pairs"]), (0.60, 121, ["memory"])],
+    [(0.50, 100, []), (0.41, 119, []), (0.39, 100, ["pairs", "pair"]), (0.60, 121, ["memory"])],
 )
 def test_a_fifth_less_is_a_loss(ratio: float, size: float, lost: list[str]) -> None:
     before: dict[str, Any] = {
-        "rows": {"pairs": {"relay": {"figure": 9}, "sqlite": {"ratio": 0.50}}, "memory": {"sqlite": {"figure": 100}}}
+        "rows": {
+            "pairs": {"relay": {"figure": 9}, "sqlite": {"ratio": 0.50}},
+            "pair": {"sqlite": {"ratio": 0.50, "floor_ratio": 2.0}},
+            "memory": {"sqlite": {"figure": 100}},
+        }
     }
     now = deepcopy(before)
     now["rows"]["pairs"]["sqlite"]["ratio"] = ratio
+    now["rows"]["pair"]["sqlite"]["floor_ratio"] = 1.0 / ratio
     now["rows"]["memory"]["sqlite"]["figure"] = size
     assert [row for row, _, _ in losses(now, before)] == lost
 
