@@ -170,6 +170,9 @@ def _make_connections(world: World) -> list[Seat]:
 
 
 def _point_connections(system: System, seats: list[Seat], x: int, bench: Bench) -> dict[str, float]:
+    if x == max(CONNECTIONS):
+        # Memory that earlier points have given back to the allocator would hide what connections take.
+        system.restart()
     before = settled(lambda: memory(system.programs[0]))
     if x == min(CONNECTIONS):
         result = _talk(system, seats[:x], bench)
@@ -179,7 +182,6 @@ def _point_connections(system: System, seats: list[Seat], x: int, bench: Bench) 
         held = memory(system.programs[0]) - before
         result = _talk(system, seats[:10], bench)
     point = {"latency": result.p50 / 1000, "cpu": _node_cpu(result, result.messages)}
-    # Memory that an earlier point has given back to the allocator hides what few connections take.
     return {**point, "memory": held / (x - 10) / 1024} if x == max(CONNECTIONS) else point
 
 

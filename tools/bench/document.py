@@ -69,7 +69,8 @@ def places(told: Told, pictures: set[str]) -> dict[str, str]:
 
 def _machine(told: Told) -> str:
     names = {
-        "cpu": "processor", "cores": "cores", "memory_gib": "memory, GiB", "disk": "file system", "kernel": "Linux", "python": "Python",
+        "cpu": "processor", "cores": "cores", "memory_gib": "memory, GiB", "disk": "file system",
+        "kernel": "Linux", "python": "Python",
         "mrccsc": "MRCCSC", "sqlite": "SQLite", "mariadb": "MariaDB", "redis": "Redis",
     }  # fmt: skip
     settings = {
@@ -102,10 +103,7 @@ def _idle(told: Told) -> str:
         for system, found in pair.items()
         if "floor_ratio" in found
     ]
-    heading = [
-        "| one pair, nobody else | p50 | one fsync + one round trip | ratio (wished: ≤ 1.5) |",
-        "|---|---:|---:|---:|",
-    ]
+    names = ["| one pair, nobody else | p50 | fsync + round trip | ratio (wished: ≤ 1.5) |", "|---|---:|---:|---:|"]
     return "\n".join(names + lines) if lines else ""
 
 

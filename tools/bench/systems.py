@@ -158,9 +158,8 @@ class Nodes:
         }
         names = {
             "Com_commit": "commits",
-            "Innodb_rows_inserted": "rows_inserted",
-            "Innodb_rows_updated": "rows_updated",
-            "Innodb_rows_read": "rows_read",
+            "Handler_write": "rows_inserted",
+            "Handler_update": "rows_updated",
             "Innodb_os_log_written": "log_bytes",
             "Questions": "statements",
         }

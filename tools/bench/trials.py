@@ -13,7 +13,7 @@ from tools.bench.client import Client, timed
 from tools.bench.curves import LENGTHS, Bench
 from tools.bench.load import Load, Seat
 from tools.bench.rows import idle, members_of_many, seated
-from tools.bench.systems import Nodes, memory, settled
+from tools.bench.systems import Nodes, cpu_seconds, memory, settled
 from tools.bench.traces import compare, traces
 from tools.bench.words import UNREAD, Library
 from tools.bench.world import Room, World
@@ -59,7 +59,7 @@ class Trial:
 
 
 def _start_up(system: Nodes, _: Any, bench: Bench) -> list[Finding]:
-    took = []
+    took, used = [], []
     for _ in range(STARTS):
         system.stop()
         began = time.perf_counter()
@@ -69,8 +69,11 @@ def _start_up(system: Nodes, _: Any, bench: Bench) -> list[Finding]:
                 raise TimeoutError("the node did not listen within a minute")
             time.sleep(0.002)
         took.append(time.perf_counter() - began)
-    system.start()
-    return [Finding("from starting the process to the first welcome", statistics.median(took), "s", most=1.0)]
+        used.append(cpu_seconds(system.programs[0]))
+    return [
+        Finding("from starting the process to the first welcome", statistics.median(took), "s", most=1.0),
+        Finding("its CPU time until then", statistics.median(used), "s"),
+    ]
 
 
 def _welcomes(port: int) -> bool:
