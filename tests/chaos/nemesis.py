@@ -57,10 +57,17 @@ class Nemesis:
             )
 
     async def _at_work(self) -> None:
-        """Wait until enough was acked since now, or for too long: the checker says so then."""
+        """Wait until enough was acked since now and everybody is back, or for too long: the checker says so then.
+
+        Each fault finds all clients at their work, so that its recovery is its own.
+        """
         self.doing = "waits until all is well"
         acked = self._trial.acked
-        await until(lambda: self._trial.acked >= acked + self._around + 1, PATIENCE)
+        await until(lambda: self._trial.acked >= acked + self._around + 1 and self._everybody(), PATIENCE)
+
+    def _everybody(self) -> bool:
+        """Whether every device that runs is signed in."""
+        return all(one.client is None or one.client.status.online for one in self._trial.company.devices)
 
     async def _strike(self, kind: type[Fault]) -> None:
         self.struck += 1

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
+from tests.chaos import timeline
 from tests.chaos.checker.faults import Strike, percentile, strikes
 from tests.chaos.checker.trace import Trace
 from tests.chaos.checker.violation import Violation
 
 STORIES = 10
 """Violations that are told."""
-
-WIDTH, HEIGHT, MARGIN = 1_200, 300, 50
 
 
 def summary(trace: Trace, violations: Sequence[Violation]) -> str:
@@ -37,6 +35,7 @@ def summary(trace: Trace, violations: Sequence[Violation]) -> str:
         "![timeline](timeline.svg)",
         "",
         *_table(found),
+        *_bounds(trace),
         "",
     ]
     if violations:
@@ -71,44 +70,30 @@ def _table(found: Sequence[Strike]) -> list[str]:
     return [*rows, *evidence]
 
 
-def timeline(trace: Trace) -> str:
-    """Acks a second over time, with the faults behind them."""
-    end = max(trace.records[-1]["t"], 1.0)
-    seconds = Counter(int(one.record["t"]) for one in trace.acknowledgements)
-    most = max(seconds.values(), default=1)
-
-    def across(at: float) -> float:
-        return MARGIN + at / end * (WIDTH - 2 * MARGIN)
-
-    def up(count: float) -> float:
-        return HEIGHT - MARGIN - count / most * (HEIGHT - 2 * MARGIN)
-
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/><g font-size="11">',
+def _bounds(trace: Trace) -> list[str]:
+    """The most that each node had of what is bounded (I15), during faults too."""
+    caps = trace.run["bounds"].get("queues", {})
+    samples = trace.by_what["sample"]
+    if not samples:
+        return []
+    headings = " | ".join(f"{name} (cap {cap:,})" for name, cap in caps.items())
+    rows = [
+        "",
+        "The most that was seen of what is bounded, looked at every second:",
+        "",
+        f"| node | looks | memory, first and most | {headings} |",
+        f"|---|---|---|{'---|' * len(caps)}",
     ]
-    for number, strike in enumerate(strikes(trace)):
-        begin = across(strike.begin["t"])
-        width = max(2.0, across(trace.quiet if strike.end is None else strike.end["t"]) - begin)
-        title = f"<title>{escape(strike.name)}</title>"
-        place = f'x="{begin:.1f}" y="{MARGIN}" width="{width:.1f}" height="{HEIGHT - 2 * MARGIN}"'
-        parts.append(f'<rect {place} fill="#d33" fill-opacity="0.25">{title}</rect>')
-        low = MARGIN - 6 - 10 * (number % 4)
-        parts.append(f'<text x="{begin:.1f}" y="{low}" fill="#a00" font-size="8">{escape(strike.name)}</text>')
-    points = " ".join(f"{across(at + 0.5):.1f},{up(seconds[at]):.1f}" for at in range(int(end) + 1))
-    parts.append(f'<polyline points="{points}" fill="none" stroke="#26c" stroke-width="1.5"/>')
-    base = HEIGHT - MARGIN
-    parts.append(f'<line x1="{MARGIN}" y1="{base}" x2="{WIDTH - MARGIN}" y2="{base}" stroke="#888"/>')
-    for share in range(11):
-        at = end * share / 10
-        parts.append(f'<text x="{across(at):.1f}" y="{base + 16}" text-anchor="middle">{at:.0f} s</text>')
-    parts.append(f'<text x="6" y="{up(most) + 4:.1f}">{most}/s</text>')
-    parts.append(f'<text x="{MARGIN}" y="{HEIGHT - 10}">acknowledgements a second; faults in red</text></g></svg>')
-    return "\n".join(parts)
+    for node in sorted({one["node"] for one in samples}):
+        seen = [one for one in samples if one["node"] == node]
+        memory = f"{seen[0]['rss'] / 1e6:.0f} MB, {max(one['rss'] for one in seen) / 1e6:.0f} MB"
+        most = [f"{max(one['queues'].get(name, 0) for one in seen):,}" for name in caps]
+        rows.append(f"| {node} | {len(seen)} | {memory} | {' | '.join(most)} |")
+    return rows
 
 
 def write(folder: Path, trace: Trace, violations: Sequence[Violation]) -> None:
     """Put both into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.md").write_text(summary(trace, violations) + "\n", encoding="utf-8")
-    (folder / "timeline.svg").write_text(timeline(trace) + "\n", encoding="utf-8")
+    (folder / "timeline.svg").write_text(timeline.draw(trace) + "\n", encoding="utf-8")

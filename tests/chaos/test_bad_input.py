@@ -8,17 +8,20 @@ import asyncio
 import json
 import re
 import urllib.request
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mrccsc_shared.errors import CloseCode, ErrorCode
 from tests.wire.client import Client, cid
 from tests.wire.conftest import Stage
 from tests.wire.server import Server
 from tools.cluster.process import free_port
 
-STORM = 300
+STORM = 1_000
 """Sign-ins at once."""
 
 MARKS = "a" + "\u0301" * 4_000
@@ -126,12 +129,96 @@ def _counted(port: int) -> float:
     return sum(map(float, re.findall(r"^mrccsc_malformed_lines\w*\{.*\} (\S+)$", text, re.MULTILINE)))
 
 
+async def test_a_million_cursors_are_a_line_over_the_cap(stage: Stage) -> None:
+    (alice,) = await stage.people("alice")
+    someone = await stage.stranger()
+    cursors = {str(conv): 1 for conv in range(1, 1_000_001)}
+    request = {"type": "session.resume", "id": 1, "token": alice.token, "epoch": alice.epoch, "cursors": cursors}
+    await someone.write(json.dumps(request).encode()[:500_000])
+    await someone.sees_end(code="protocol_error")
+    await alice.settle()
+
+
+async def test_thousands_of_keys(stage: Stage) -> None:
+    """As many as a line holds are refused as a request; ten thousand are a line over the cap."""
+    (alice,) = await stage.people("alice")
+    await alice.refused("invalid", "ping", **{f"k{number}": 0 for number in range(4_000)})
+    await alice.settle()
+    line = json.dumps({"type": "ping", "id": 1, **{f"k{number}": 0 for number in range(10_000)}}).encode()
+    assert len(line) > 65_536
+    await alice.write(line + b"\n")
+    await alice.sees_end(code="protocol_error")
+
+
+@pytest.mark.parametrize("char", ["\x1b", "\x9b", "\x1b]52;c;eA==\x07", "\n", "\u2028", "\u202e", "\u200b"], ids=ascii)
+async def test_no_name_or_title_holds_what_steers_a_terminal(stage: Stage, char: str) -> None:
+    alice, bob = await stage.friends("alice", "bob")
+    conv = await alice.founds("team", bob)
+    await alice.refused("invalid", "account.update", display_name=f"a{char}b")
+    await alice.refused("invalid", "group.create", cid=cid(), title=f"a{char}b", visibility="private")
+    await alice.refused("invalid", "group.update", conv=conv, cid=cid(), title=f"a{char}b")
+    await bob.sees_no("entry")
+
+
+@pytest.mark.parametrize("markup", ["[@click=app.quit]x[/]", "[link=http://x]y[/link]", "[/", "[TODO]"])
+async def test_markup_is_text_like_any_other(stage: Stage, markup: str) -> None:
+    alice, bob = await stage.friends("alice", "bob")
+    conv = await alice.founds(markup, bob)
+    ack = await alice.says(conv, markup)
+    assert (await bob.entry(conv, ack["seq"]))["text"] == markup
+    assert (await bob.conversation(conv))["title"] == markup
+
+
+async def test_500_silent_connections_from_one_address(tmp_path: Path) -> None:
+    """A cap of them is let in, the others hear why; who is inside goes on."""
+    asyncio.get_running_loop().set_debug(False)
+    server = Server(tmp_path).start()
+    company: list[Client] = []
+    try:
+        (alice,) = await Stage(server, company).people("alice")
+        first = await asyncio.gather(*(_first_line(server.port) for _ in range(500)))
+        kinds = Counter(frame.get("code", frame["type"]) for frame, _ in first)
+        assert 0 < kinds["welcome"] <= 100
+        assert kinds["welcome"] + kinds["overloaded"] + kinds["cut"] == 500
+        assert kinds["overloaded"] > 300
+        await alice.settle()
+        for _, writer in first:
+            writer.close()
+    finally:
+        for one in company:
+            await one.close()
+        assert server.stop() == 0
+    assert "Traceback" not in "".join(server.output)
+
+
+async def _first_line(port: int) -> tuple[dict[str, Any], asyncio.StreamWriter]:
+    """What a connection is told that says nothing."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        line = await asyncio.wait_for(reader.readline(), 30)
+    except ConnectionResetError:
+        line = b""
+    return json.loads(line or b'{"type":"cut"}'), writer
+
+
+CODES = {*ErrorCode, *CloseCode}
+OTHERS = {"answered", "closed", "as text", "shown safely", "escaped", "no answer"}
+"""What becomes of bad input that is neither refused nor a reason to close."""
+
+
 def test_the_map_of_bad_input_names_tests_that_exist() -> None:
-    """docs/reliability.md says which test is about what."""
+    """docs/reliability.md says of every item which test is about it, and how the server answers."""
     root = Path(__file__).parents[2]
-    text = (root / "docs" / "reliability.md").read_text()
-    section = text.partition("## Bad input")[2].partition("\n## ")[0]
-    named = re.findall(r"`(tests/[\w/]+\.py)`", section)
-    assert len(set(named)) >= 10
-    for path in named:
-        assert (root / path).is_file(), path
+    section = (root / "docs" / "reliability.md").read_text().partition("## Bad input")[2].partition("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if "::" in line]
+    assert len(rows) >= 60
+    for row in rows:
+        item, answer, named = row
+        outcomes = re.findall(r"`([^`]+)`", answer) + [word for word in OTHERS if word in answer]
+        assert outcomes, f"{item}: no outcome"
+        for code in re.findall(r"`([^`]+)`", answer):
+            assert code in CODES, f"{item}: {code} is no code"
+        for path, name in re.findall(r"`([\w/]+\.py)::(\w+)`", named):
+            text = (root / "tests" / path).read_text()
+            assert re.search(rf"def {name}\(", text), f"{item}: there is no {name} in {path}"
+        assert "::" in named, item

@@ -48,6 +48,7 @@ class HoldDoors(Fault):
         self.before = [link.held for link in self.system.doors]
         self.since = asyncio.get_running_loop().time()
         self.lines = set(self.scene.lines())
+        self.noticed: dict[str, float] = {}
         self.idle = await self._idle()
         for link in self.system.doors:
             link.hold()
@@ -69,7 +70,6 @@ class HoldDoors(Fault):
             return await self._idle() > self.idle
 
         clock = asyncio.get_running_loop().time
-        self.noticed = dict.fromkeys(("all clients", "a node"), -1.0)
         for who, done in (("all clients", clients), ("a node", nodes)):
             if await until(done, 30):
                 self.noticed[who] = round(clock() - self.since, 1)
@@ -131,11 +131,14 @@ class NeverRead(Fault):
         self._ask("session.login", username=device.username, password=PASSWORD)
         while b'"session.ready"' not in await _line(reader):
             pass
-        # From here on nothing is read; the transport's buffer fills, then the kernel's, then the server's.
-        reader._transport.pause_reading()  # type: ignore[attr-defined]
         self.reader, self.requests = reader, 0
+        self._read_no_more()
         self.conv = self.trial.company.groups[0]
         self.flood = asyncio.create_task(self._flood())
+
+    def _read_no_more(self) -> None:
+        """From here on the transport's buffer fills, then the kernel's, then the server's."""
+        self.reader._transport.pause_reading()  # type: ignore[attr-defined]
 
     def _ask(self, kind: str, **fields: Any) -> None:
         self.writer.write(json.dumps({"type": kind, "id": 1, **fields}).encode() + b"\n")

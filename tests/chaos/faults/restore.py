@@ -15,6 +15,8 @@ class BackupRestored(Fault):
     """A backup is made while people talk; later all nodes are stopped, it is restored, and a new epoch is begun."""
 
     name: ClassVar[str] = "backup restored"
+    quiet: ClassVar[float] = 10.0
+    """Seconds that lines get to end with the nodes."""
 
     async def begin(self) -> None:
         note = self.trial.recorder.note
@@ -24,7 +26,7 @@ class BackupRestored(Fault):
         await until(lambda: self.trial.acked >= acked + SINCE, 30)
         self.codes = [await node.stop() for node in self.system.nodes]
         # What was still on its way to clients is there before the store is another one.
-        await until(lambda: not self.scene.lines(), 10)
+        await until(lambda: not self.scene.lines(), self.quiet)
         self.heads = await self.trial.keep(self.system.url)
         self.epoch = await self.system.restore()
         self.mark = self.scene.mark
