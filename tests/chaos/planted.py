@@ -13,11 +13,13 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
+from pydantic_core import from_json, to_json
+
 from mrccsc_server.cluster.memory import MemoryHub, carry_soon
 from mrccsc_server.domain.operations import Operation, Send
 from mrccsc_server.domain.planning import Outcome, Plan
 from mrccsc_server.domain.state import Facts, Needs, Stored
-from mrccsc_server.ports import Cluster, EntryHint, ReadMark, Store
+from mrccsc_server.ports import Beginning, Cluster, EntryHint, ReadMark, Snapshot, Store
 from mrccsc_server.services import live as live_module
 from mrccsc_server.services.live import Live
 from mrccsc_server.services.roster import Arrival, LiveConversation, LiveUser
@@ -251,10 +253,15 @@ def refuse_what_is_stored(ground: Ground) -> None:
 class Hasty(Log):
     """Leaves the newest of what was missed out of a snapshot."""
 
-    async def snapshot(self, user: int, **named: Any) -> Any:
+    async def snapshots(self, beginnings: Sequence[Beginning]) -> list[Snapshot]:
         """See the port."""
-        snapshot = await self._inner.snapshot(user, **named)
-        return replace(snapshot, missed=[{**one, "entries": one["entries"][:-1]} for one in snapshot.missed])
+        snapshots: list[Snapshot] = await self._inner.snapshots(beginnings)
+        return [replace(snapshot, missed=list(map(_without_newest, snapshot.missed))) for snapshot in snapshots]
+
+
+def _without_newest(missed: bytes) -> bytes:
+    one = from_json(missed)
+    return to_json({**one, "entries": one["entries"][:-1]})
 
 
 def cut_the_catch_up(ground: Ground) -> None:

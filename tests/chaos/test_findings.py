@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from pydantic_core import from_json
+
+from mrccsc_server.ports import Beginning
 from mrccsc_server.storage import make_store
 from mrccsc_shared.limits import Limits
 from mrccsc_tui.engine.history import ON_THE_WAY
@@ -215,13 +218,13 @@ async def test_a_reaction_is_given_once_to_each_of_those_who_come_back_together(
     conv = await scene.group(ann, bob)
     seq = await scene.say(conv, ann, "hello")
     await scene.done(react(conv, bob, seq, "👍"))
-    snapshots = await asyncio.gather(
-        *(
-            store.log.snapshot(user, epoch=None, cursors={conv: cursor}, max_bytes=ROOM)
+    snapshots = await store.log.snapshots(
+        [
+            Beginning(user, None, {conv: cursor}, ROOM)
             for user, cursor in ((ann, seq - 1), (bob, seq - 2), (ann, seq - 1))
-        )
+        ]
     )
     for snapshot in snapshots:
-        entries = {one["seq"]: one for one in snapshot.missed[0]["entries"]}
+        entries = {one["seq"]: one for one in from_json(snapshot.missed[0])["entries"]}
         assert entries[seq]["reactions"] == {"👍": [bob]}
     await store.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mrccsc_server.ports import Clock
 from mrccsc_server.security.throttle import FailureThrottle, Throttle
 
@@ -37,6 +39,10 @@ class LocalRate:
     async def take(self, key: str) -> int:
         """See the port."""
         return self._throttle.take(key)
+
+    async def take_all(self, keys: Sequence[str]) -> list[int]:
+        """See the port."""
+        return [self._throttle.take(key) for key in keys]
 
 
 class LocalGuesses:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from mrccsc_server.cluster.local import LocalThrottles
 from mrccsc_server.domain.state import Stored
@@ -203,6 +203,11 @@ class MemoryPresence:
         if not self._node.bus.connected:
             return False
         return self._forget(user)
+
+    async def update(self, arrived: Mapping[int, Chosen], departed: Collection[int]) -> set[int]:
+        """See the port."""
+        came = {user for user, chosen in arrived.items() if await self.arrive(user, chosen)}
+        return came.union([user for user in departed if await self.depart(user)])
 
     async def choose(self, user: int, chosen: Chosen) -> None:
         """See the port."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from pydantic_core import to_json
@@ -20,12 +20,12 @@ def size(part: object) -> int:
     return len(to_json(part)) + 1
 
 
-def fitting(parts: Iterable[T], max_bytes: int = LIST_BYTES) -> tuple[list[T], int]:
+def fitting(parts: Iterable[T], max_bytes: int = LIST_BYTES, measure: Callable[[T], int] = size) -> tuple[list[T], int]:
     """As many parts as fit, in the given order, and the bytes they take."""
     taken: list[T] = []
     total = 0
     for part in parts:
-        bytes_more = size(part)
+        bytes_more = measure(part)
         if total + bytes_more > max_bytes:
             break
         total += bytes_more

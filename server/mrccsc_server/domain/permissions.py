@@ -15,9 +15,12 @@ _RANK: dict[Role, int] = {"member": 0, "admin": 1, "owner": 2}
 
 def first_readable(conversation: ConversationState, member: Membership) -> int:
     """The first seq that a member may read: all in public groups and direct chats, else from the latest join."""
-    if conversation.kind == "direct" or conversation.visibility == "public":
-        return 1
-    return member.joined
+    return 1 if is_open(conversation.kind, conversation.visibility) else member.joined
+
+
+def is_open(kind: str, visibility: str) -> bool:
+    """Whether whoever enters a conversation may read it from its beginning."""
+    return kind == "direct" or visibility == "public"
 
 
 def require_member(

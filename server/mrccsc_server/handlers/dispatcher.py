@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 from mrccsc_server.handlers import message, session
@@ -14,6 +15,7 @@ from mrccsc_server.services.wiring import Services
 from mrccsc_shared.codec import encode
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.messages import Request
+from mrccsc_shared.messages.session import SessionResume
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,8 @@ class MessageDispatcher:
         if request.type in session.OPENING:
             if signed_in is not None:
                 self._refuse(connection, request, Refusal(ErrorCode.INVALID, "This connection is signed in already."))
+            elif isinstance(request, SessionResume):
+                session.resume(self._services, connection, request, partial(self._shut_out, connection, request))
             else:
                 self._services.spawn(self._open(connection, request))
         elif request.type == "ping":
@@ -56,13 +60,15 @@ class MessageDispatcher:
         try:
             await session.open_session(self._services, connection, request)
         except Refusal as refusal:
-            connection.session = None
-            self._services.metrics.sign_ins["throttled" if refusal.code.retryable else "refused"] += 1
-            self._refuse(connection, request, refusal)
+            self._shut_out(connection, request, refusal)
         except Exception:
-            connection.session = None
             log.exception("A sign-in failed")
-            self._refuse(connection, request, Refusal(ErrorCode.UNAVAILABLE))
+            self._shut_out(connection, request, Refusal(ErrorCode.UNAVAILABLE))
+
+    def _shut_out(self, connection: Connection, request: Request, refusal: Refusal) -> None:
+        connection.session = None
+        self._services.metrics.sign_ins["throttled" if refusal.code.retryable else "refused"] += 1
+        self._refuse(connection, request, refusal)
 
     async def _handle(self, connection: Connection, signed_in: Session, request: Request) -> None:
         entry = HANDLERS[request.type]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mrccsc_server.handlers.registry import Answer, handles
 from mrccsc_server.net.connection import Connection
+from mrccsc_server.ports import StoredSession
+from mrccsc_server.services.resuming import Knock
 from mrccsc_server.services.session import Session
 from mrccsc_server.services.wiring import Services
 from mrccsc_shared.codec import encode
-from mrccsc_shared.errors import CloseCode
+from mrccsc_shared.errors import CloseCode, Refusal
 from mrccsc_shared.messages.account import AccountPassword
 from mrccsc_shared.messages.control import Pong
 from mrccsc_shared.messages.session import (
@@ -24,33 +28,44 @@ OPENING = frozenset({"account.register", "session.login", "session.resume"})
 """What opens a session; the only requests of a connection that has none."""
 
 
-async def open_session(
-    services: Services, connection: Connection, request: AccountRegister | SessionLogin | SessionResume
+def resume(
+    services: Services, connection: Connection, request: SessionResume, refuse: Callable[[Refusal], None]
 ) -> None:
-    """Sign a connection in and let its session begin."""
+    """Sign a connection in by its token, together with all that ask for it now."""
+
+    def enter(stored: StoredSession) -> Session | None:
+        if connection.is_open:
+            connection.session = Session(connection, stored.session, stored.account)
+            return connection.session  # type: ignore[no-any-return]
+        return None
+
+    def done(refusal: Refusal | None) -> None:
+        if refusal is None:
+            _opened(services, connection, request.id, "token")
+        else:
+            refuse(refusal)
+
+    services.sign_in.resume(Knock(request, connection.address, enter, done))
+
+
+async def open_session(services: Services, connection: Connection, request: AccountRegister | SessionLogin) -> None:
+    """Sign a connection in by a password, new or known, and let its session begin."""
     sign_in = services.sign_in
-    token: str | None = None
-    epoch: str | None = None
-    cursors: dict[int, int] | None = None
-    match request:
-        case AccountRegister():
-            account, number, token = await sign_in.register(request, connection.address)
-            outcome = "registered"
-        case SessionLogin():
-            account, number, token = await sign_in.login(request, connection.address)
-            outcome = "password"
-        case SessionResume():
-            account, number = await sign_in.resume(request, connection.address)
-            outcome = "token"
-            epoch = request.epoch
-            cursors = {int(conv): seq for conv, seq in (request.cursors or {}).items()}
+    if isinstance(request, AccountRegister):
+        account, number, token = await sign_in.register(request, connection.address)
+    else:
+        account, number, token = await sign_in.login(request, connection.address)
     if not connection.is_open:
         # Nobody would tell that the session has ended.
         return
     session = connection.session = Session(connection, number, account)
-    await sign_in.begin(session, re=request.id, token=token, epoch=epoch, cursors=cursors)
+    await sign_in.begin(session, re=request.id, token=token)
+    _opened(services, connection, request.id, "registered" if isinstance(request, AccountRegister) else "password")
+
+
+def _opened(services: Services, connection: Connection, re: int, outcome: str) -> None:
     connection.mark_signed_in()
-    connection.done(request.id)
+    connection.done(re)
     services.metrics.sign_ins[outcome] += 1
 
 

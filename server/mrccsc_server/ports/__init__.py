@@ -27,7 +27,7 @@ from mrccsc_server.ports.clock import Clock
 from mrccsc_server.ports.cluster import Cluster
 from mrccsc_server.ports.contacts import ContactChange, Contacts
 from mrccsc_server.ports.conversations import Conversations, ReadMark
-from mrccsc_server.ports.log import Log, Page, Snapshot
+from mrccsc_server.ports.log import Beginning, Log, Page, Snapshot
 from mrccsc_server.ports.nodes import Command, NodeInfo, Nodes
 from mrccsc_server.ports.presence import Chosen, Presence
 from mrccsc_server.ports.search import SearchIndex
@@ -37,6 +37,7 @@ from mrccsc_server.ports.throttles import Guesses, Rate, Throttles
 __all__ = [
     "Account",
     "Accounts",
+    "Beginning",
     "Bus",
     "Chosen",
     "Clock",

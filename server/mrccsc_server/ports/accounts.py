@@ -18,8 +18,8 @@ class Account:
     user: int
     username: str
     display_name: str
-    password: str
-    """The argon2id hash in its encoded form."""
+    password: str = ""
+    """The argon2id hash in its encoded form; empty where nobody needs it."""
     status: ChosenStatus = "online"
     status_text: str | None = None
     created: int = 0
@@ -32,10 +32,11 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class StoredSession:
-    """A session that a token opened, with its account."""
+    """A session that a token opened, its account but for the password, and the conversations that its user is in."""
 
     session: int
     account: Account
+    convs: list[int]
 
 
 class Accounts(Protocol):
@@ -96,8 +97,8 @@ class Sessions(Protocol):
         """Store a new session; above ``limits.sessions`` the user's longest unused one ends. Its id."""
         ...
 
-    async def find(self, digest: bytes) -> StoredSession | None:
-        """The live session of a token."""
+    async def find(self, digests: Sequence[bytes]) -> list[StoredSession | None]:
+        """The live session of each of some tokens, in one query however many there are."""
         ...
 
     async def of_user(self, user: int, current: int) -> list[SessionInfo]:

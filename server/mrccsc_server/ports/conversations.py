@@ -29,10 +29,6 @@ class Conversations(Protocol):
         """The user's conversations with an id above ``after``, ascending; whether there are more."""
         ...
 
-    async def ids(self, user: int) -> list[int]:
-        """The ids of all conversations that the user is a member of."""
-        ...
-
     async def memberships(self, users: Collection[int], since: int | None = None) -> dict[int, set[int]]:
         """The conversations that each of the users is a member of, in one query. Every user has a set.
 

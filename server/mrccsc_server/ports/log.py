@@ -11,8 +11,6 @@ from mrccsc_server.domain.planning import Outcome
 from mrccsc_server.domain.state import Known
 from mrccsc_shared.entry import Entry
 from mrccsc_shared.messages.contact import Contact
-from mrccsc_shared.messages.conversation import Conversation
-from mrccsc_shared.messages.session import Missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +23,27 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Beginning:
+    """Who asks for a snapshot: what the client has, and the bytes of JSON that it may take."""
+
+    user: int
+    epoch: str | None
+    cursors: Mapping[int, int]
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All that a session begins with, read in one transaction."""
 
     epoch: str
     reset: bool
     contacts: list[Contact]
-    conversations: list[Conversation]
+    conversations: list[bytes]
+    """The JSON of each :class:`mrccsc_shared.messages.conversation.Conversation`."""
     more: bool
-    missed: list[Missed]
+    missed: list[bytes]
+    """The JSON of each :class:`mrccsc_shared.messages.session.Missed`."""
     heads: Mapping[int, int]
     """The head of every conversation of the user, also of those that are not in ``conversations``."""
 
@@ -84,10 +94,8 @@ class Log(Protocol):
         """
         ...
 
-    async def snapshot(
-        self, user: int, *, epoch: str | None, cursors: Mapping[int, int] | None, max_bytes: int
-    ) -> Snapshot:
-        """What a session of ``user`` begins with, in a handful of queries however many conversations there are.
+    async def snapshots(self, beginnings: Sequence[Beginning]) -> list[Snapshot]:
+        """What some sessions begin with, in a handful of queries however many they and their conversations are.
 
         Per cursor with newer entries a ``missed``: all of them, or ``limited`` with the newest that fit,
         contiguous up to the head, each at or above the user's ``from``. ``reset`` when the epoch differs or a

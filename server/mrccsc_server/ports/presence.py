@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,6 +35,10 @@ class Presence(Protocol):
 
         False while the store is away: unknown is never shown as offline.
         """
+        ...
+
+    async def update(self, arrived: Mapping[int, Chosen], departed: Collection[int]) -> set[int]:
+        """:meth:`arrive` and :meth:`depart` for many users, each once, in one call: those of whom it is true."""
         ...
 
     async def choose(self, user: int, chosen: Chosen) -> None:

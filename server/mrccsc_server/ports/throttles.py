@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 
@@ -10,6 +11,10 @@ class Rate(Protocol):
 
     async def take(self, key: str) -> int:
         """Take one: 0, or without taking it the milliseconds after which it would succeed. Never raises."""
+        ...
+
+    async def take_all(self, keys: Sequence[str]) -> list[int]:
+        """Take one of each, in order, in one call."""
         ...
 
 

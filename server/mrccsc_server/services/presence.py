@@ -11,7 +11,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Coroutine, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import cast
 
@@ -49,7 +49,6 @@ class _Here:
     connections: int = 0
     grace: asyncio.TimerHandle | None = None
     said: bool = False
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def stays(self) -> bool:
@@ -75,6 +74,9 @@ class PresenceService:
         self._grace = limits.presence_grace
         self._spawn = spawn
         self._here: dict[int, _Here] = {}
+        self._due: dict[int, None] = {}
+        """Those of whom the lease store may have to be told something."""
+        self._agreeing = asyncio.Lock()
         self._unheard: set[int] = set()
         """Users who came, went or chose while nobody could be told."""
         self._changed: dict[int, None] = {}
@@ -89,20 +91,23 @@ class PresenceService:
 
     # -- the users of this node ------------------------------------------------------------------------------------
 
-    async def enter(self, account: Account) -> None:
-        """One more connection of a user. Returns when the others can see it, or the bus is away."""
-        chosen = Chosen(account.status, account.status_text)
-        here = self._here.get(account.user)
-        if here is None:
-            here = self._here[account.user] = _Here(chosen)
-        elif not here.connections:
-            # They may have chosen anew on another node meanwhile.
-            here.chosen = chosen
-        if here.grace is not None:
-            here.grace.cancel()
-            here.grace = None
-        here.connections += 1
-        await self._agree(account.user, here)
+    async def enter(self, accounts: Iterable[Account]) -> None:
+        """One more connection of each user. Returns when the others can see it, or the bus is away."""
+        users = []
+        for account in accounts:
+            users.append(account.user)
+            chosen = Chosen(account.status, account.status_text)
+            here = self._here.get(account.user)
+            if here is None:
+                here = self._here[account.user] = _Here(chosen)
+            elif not here.connections:
+                # They may have chosen anew on another node meanwhile.
+                here.chosen = chosen
+            if here.grace is not None:
+                here.grace.cancel()
+                here.grace = None
+            here.connections += 1
+        await self._agree(users)
 
     def leave(self, user: int, *, at_once: bool) -> None:
         """One connection less; the last one takes the user offline, ``at_once`` or after the grace."""
@@ -121,7 +126,7 @@ class PresenceService:
         """The user wants to be seen like this, on all devices and nodes."""
         if here := self._here.get(user):
             here.chosen = chosen
-            async with here.lock:
+            async with self._agreeing:
                 await self._presence.choose(user, here.chosen)
             self._note(user)
 
@@ -144,22 +149,37 @@ class PresenceService:
         if here.grace is not None:
             here.grace.cancel()
             here.grace = None
-        self._spawn(self._agree(user, here))
+        if not self._due:
+            self._spawn(self._agree(()))
+        self._due[user] = None
 
-    async def _agree(self, user: int, here: _Here) -> None:
-        """Bring the lease store to what is true here. One at a time per user, so that the last word counts."""
-        async with here.lock:
-            changed = False
-            if here.stays != here.said:
-                here.said = here.stays
-                if here.said:
-                    changed = await self._presence.arrive(user, here.chosen)
-                else:
-                    changed = await self._presence.depart(user)
-                changed = changed or not self._bus.connected
-            if not here.stays and not here.said and self._here.get(user) is here:
-                del self._here[user]
-        if changed:
+    async def _agree(self, users: Collection[int]) -> None:
+        """Bring the lease store to what is true here, of these and all who are due.
+
+        In one call for all who come meanwhile, and one after the other, so that the last word counts.
+        """
+        due = [user for user in users if self._here[user].stays != self._here[user].said]
+        self._due.update(dict.fromkeys(due))
+        if users and not due and not self._agreeing.locked():
+            return
+        async with self._agreeing:
+            due, self._due = list(self._due), {}
+            arrived: dict[int, Chosen] = {}
+            departed: list[int] = []
+            for user in due:
+                here = self._here.get(user)
+                if here is not None and here.stays != here.said:
+                    here.said = here.stays
+                    if here.said:
+                        arrived[user] = here.chosen
+                    else:
+                        departed.append(user)
+            changed = await self._presence.update(arrived, departed) if arrived or departed else set()
+            for user in departed:
+                here = self._here.get(user)
+                if here is not None and not here.stays and not here.said:
+                    del self._here[user]
+        for user in changed if self._bus.connected else (*arrived, *departed):
             self._note(user)
 
     def _note(self, user: int) -> None:

@@ -24,17 +24,20 @@ from mrccsc_server.ports import (
 )
 from mrccsc_server.security.passwords import Passwords
 from mrccsc_server.services.digest import digester
+from mrccsc_server.services.door import make_door
 from mrccsc_server.services.gaps import Gaps
 from mrccsc_server.services.limits import Rates
 from mrccsc_server.services.live import Live
 from mrccsc_server.services.log import LogService
+from mrccsc_server.services.opening import Opening
 from mrccsc_server.services.people import People
 from mrccsc_server.services.presence import PresenceService
 from mrccsc_server.services.reading import Reading
 from mrccsc_server.services.renewal import Renewal
+from mrccsc_server.services.resuming import Resuming
 from mrccsc_server.services.rooms import Rooms
 from mrccsc_server.services.roster import Arrival
-from mrccsc_server.services.sign_in import SignIn, make_door
+from mrccsc_server.services.sign_in import SignIn
 from mrccsc_server.services.sweep import Sweep
 from mrccsc_server.telemetry.metrics import Metrics
 from mrccsc_shared.limits import Limits
@@ -77,7 +80,9 @@ class Services:
         self.sweep = Sweep(store, self.live, self.gaps, bus, clock, limits)
         self.renewal = Renewal(store, self.live, self.presence)
         door = make_door(registration, cluster.throttles, clock, limits)
-        self.sign_in = SignIn(store, self.live, self.gaps, self.presence, self.renewal, bus, passwords, door)
+        opening = Opening(store, self.live, self.gaps, self.presence, self.renewal, self.spawn)
+        resuming = Resuming(store, door, opening, self.spawn)
+        self.sign_in = SignIn(store, self.live, opening, resuming, bus, passwords, door)
         self.people = People(store, self.live, self.presence, self.renewal, bus)
         self.rooms = Rooms(store, self.live, self.log, self.presence, bus, self.digest, self.spawn)
         self.reading = Reading(store)

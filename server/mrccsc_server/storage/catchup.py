@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import to_json
 
 from mrccsc_server.domain.fitting import fitting, size
-from mrccsc_server.ports import Snapshot
-from mrccsc_server.storage import contacts, views
-from mrccsc_server.storage.database import Reader
+from mrccsc_server.ports import Beginning, Snapshot
+from mrccsc_server.storage import contacts
+from mrccsc_server.storage.database import Query, Reader
 from mrccsc_server.storage.entries import Span, read_spans
+from mrccsc_server.storage.faces import Face, Faces, query_of_faces
+from mrccsc_server.storage.packed import packed, unpack
 from mrccsc_shared.entry import Entry
 from mrccsc_shared.messages.contact import Contact
-from mrccsc_shared.messages.conversation import Conversation
-from mrccsc_shared.messages.session import Missed
 
 _SMALLEST_ENTRY = 100
 """Bytes below which no entry's JSON is: what bounds the rows that are read for a number of bytes."""
@@ -24,86 +26,171 @@ _BRACKETS = 8
 _CONVERSATIONS_SHARE = 0.5
 """What conversations may take of a snapshot that has missed entries too, and more where these need less."""
 
+# What is a member's own of each conversation.
+_STANDINGS = (
+    "SELECT "
+    + packed(
+        "m.user, m.conv, c.head, c.at, m.read_seq, (c.messages - m.read_messages) - (m.sent - m.read_own),"
+        " (SELECT COUNT(*) FROM mention n WHERE n.user = m.user AND n.conv = m.conv AND n.seq > m.read_seq),"
+        " m.muted, m.role, m.joined, m.unread_from, p.user, a.display_name, p.read_seq"
+    )
+    + " FROM member m JOIN conversation c ON c.conv = m.conv"
+    " LEFT JOIN member p ON p.conv = c.conv AND p.user = c.low + c.high - m.user"
+    " LEFT JOIN account a ON a.user = p.user"
+    " WHERE m.state = 'member' AND m.user IN ??"
+)
 
-@dataclass(frozen=True, slots=True)
-class Beginning:
-    """Who asks for a snapshot. Without ``cursors`` the client's epoch was another one."""
-
-    user: int
-    cursors: Mapping[int, int] | None
-    max_bytes: int
+_Standing = list[Any]
 
 
-async def snapshots(reader: Reader, epoch: str, beginnings: Sequence[Beginning]) -> list[Snapshot]:
-    """See :meth:`mrccsc_server.ports.Log.snapshot`."""
+async def read_beginnings(reader: Reader, epoch: str, faces: Faces, beginnings: Sequence[Beginning]) -> list[Draft]:
+    """All that :meth:`mrccsc_server.ports.Log.snapshots` needs of the database, in one transaction."""
     users = list({beginning.user for beginning in beginnings})
-    found = await reader.gather(contacts.query_of_users(users), *views.queries_of_users(users))
+    found = await reader.gather(contacts.query_of_users(users), Query(_STANDINGS, (users,)))
     contacts_of = contacts.contacts_of_users(found[0])
-    views_of = views.views_of_users(found[1], found[2])
+    standings_of: dict[int, list[_Standing]] = {user: [] for user in users}
+    for user, *standing in sorted(unpack(found[1])):
+        standings_of[user].append(standing)
+    seen = await _read_faces(reader, faces, standings_of.values())
     drafts = [
-        _Draft(beginning, contacts_of.get(beginning.user, []), views_of.get(beginning.user, []))
+        Draft(epoch, beginning, contacts_of.get(beginning.user, []), standings_of[beginning.user], seen)
         for beginning in beginnings
     ]
     wanted = {span for draft in drafts for span in draft.newest}
     entries = await read_spans(reader, wanted) if wanted else {}
-    return [draft.finish(epoch, entries) for draft in drafts]
+    for draft in drafts:
+        draft.entries = entries
+    return drafts
 
 
-class _Draft:
-    """A snapshot whose missed entries are still to be read: those of ``newest``, the newest parts of ``behind``."""
+async def _read_faces(reader: Reader, faces: Faces, standings: Any) -> dict[int, Face]:
+    """How the conversations look to all: what is remembered, and what is not, read now."""
+    seen: dict[int, Face] = {}
+    unseen: set[int] = set()
+    for some in standings:
+        for conv, head, at, *_ in some:
+            if conv not in seen:
+                face = faces.find(conv, head, at)
+                if face is None:
+                    unseen.add(conv)
+                else:
+                    seen[conv] = face
+    if unseen:
+        (found,) = await reader.gather(query_of_faces(unseen))
+        seen |= faces.add(found)
+    return seen
 
-    def __init__(self, beginning: Beginning, contacts: list[Contact], conversations: list[Conversation]) -> None:
-        self.contacts = [contact.copy() for contact in contacts]
-        self.conversations = conversations
-        self.heads = {view["conv"]: view["head"] for view in conversations}
-        cursors = beginning.cursors
-        self.reset = cursors is None or any(
-            seq > self.heads[conv] for conv, seq in cursors.items() if conv in self.heads
-        )
+
+class Draft:
+    """A snapshot of which everything is read.
+
+    ``behind`` are the ranges that the user's cursors lack, and ``newest`` the newest parts of them, which ``entries``
+    has.
+    """
+
+    def __init__(
+        self,
+        epoch: str,
+        beginning: Beginning,
+        contacts: list[Contact],
+        standings: list[_Standing],
+        faces: Mapping[int, Face],
+    ) -> None:
+        self.entries: Mapping[tuple[int, int], Entry] = {}
         self.behind: list[Span] = []
         self.newest: list[Span] = []
-        self.room = beginning.max_bytes - _BRACKETS - sum(map(size, contacts))
+        self._epoch = epoch
+        self._contacts = [contact.copy() for contact in contacts]
+        self._heads = {standing[0]: standing[1] for standing in standings}
+        self._faced = [(faces[standing[0]], standing) for standing in standings]
+        self._views: list[bytes] | None = None
+        self._room = beginning.max_bytes - _BRACKETS - (size(contacts) if contacts else 0)
         self._room_missed = 0
-        if cursors and not self.reset:
-            self.behind = [
-                (view["conv"], max(cursors[view["conv"]] + 1, view["from"]), view["head"])
-                for view in conversations
-                if view["conv"] in cursors and cursors[view["conv"]] < view["head"]
-            ]
-            wanted = min(self.room, sum(map(size, conversations)))
-            frames = sum(size(_frame(conv)) for conv, _, _ in self.behind)
-            share = self.room - min(wanted, round(self.room * _CONVERSATIONS_SHARE))
-            self._room_missed = max(0, share - frames)
-            self.newest = _newest(self.behind, self._room_missed // _SMALLEST_ENTRY)
+        cursors = beginning.cursors if beginning.epoch is None or beginning.epoch == epoch else None
+        self._reset = cursors is None or any(
+            seq > self._heads[conv] for conv, seq in cursors.items() if conv in self._heads
+        )
+        if cursors and not self._reset:
+            self._look_back(cursors)
 
-    def finish(self, epoch: str, entries: Mapping[tuple[int, int], Entry]) -> Snapshot:
-        """The snapshot, with what was read of the missed entries."""
-        missed = self._missed(entries)
-        shown, _ = fitting(self.conversations, self.room - sum(map(size, missed)))
-        more = len(shown) < len(self.conversations)
-        return Snapshot(epoch, self.reset, self.contacts, shown, more, missed, self.heads)
+    def finish(self) -> Snapshot:
+        """The snapshot, its conversations and what they have gained encoded."""
+        missed = self._missed() if self.behind else []
+        room = self._room - sum(map(len, missed)) - len(missed)
+        views = self._all_views()
+        shown = views
+        if sum(map(len, views)) + len(views) > room:
+            shown, _ = fitting(views, room, _length)
+        more = len(shown) < len(views)
+        return Snapshot(self._epoch, self._reset, self._contacts, shown, more, missed, self._heads)
 
-    def _missed(self, entries: Mapping[tuple[int, int], Entry]) -> list[Missed]:
+    def _look_back(self, cursors: Mapping[int, int]) -> None:
+        self.behind = [
+            (conv, max(cursors[conv] + 1, _first(face, standing)), standing[1])
+            for face, standing in self._faced
+            if (conv := standing[0]) in cursors and cursors[conv] < standing[1]
+        ]
+        if not self.behind:
+            return
+        wanted = min(self._room, sum(map(_length, self._all_views())))
+        frames = sum(len(_frame(conv, [], limited=False)) + 1 for conv, _, _ in self.behind)
+        share = self._room - min(wanted, round(self._room * _CONVERSATIONS_SHARE))
+        self._room_missed = max(0, share - frames)
+        self.newest = _newest(self.behind, self._room_missed // _SMALLEST_ENTRY)
+
+    def _missed(self) -> list[bytes]:
         """What each conversation has gained, the newest part of it where the whole does not fit."""
-        frames = {conv: _frame(conv) for conv, _, _ in self.behind}
+        frames = {conv: _frame(conv, [], limited=True) for conv, _, _ in self.behind}
         lows = {conv: low for conv, low, _ in self.behind}
         room = self._room_missed
         left = len(self.newest)
-        for conv, low, high in sorted(self.newest, key=_length):
-            taken, total = fitting((entries[conv, seq] for seq in range(high, low - 1, -1)), room // left)
+        for conv, low, high in sorted(self.newest, key=_span):
+            newest = (to_json(self.entries[conv, seq]) for seq in range(high, low - 1, -1))
+            taken, total = fitting(newest, room // left, _length)
             taken.reverse()
-            frames[conv]["entries"] = taken
-            frames[conv]["limited"] = not taken or taken[0]["seq"] > lows[conv]
+            first = high - len(taken) + 1
+            frames[conv] = _frame(conv, taken, limited=not taken or first > lows[conv])
             room -= total
             left -= 1
         return list(frames.values())
 
+    def _all_views(self) -> list[bytes]:
+        if self._views is None:
+            self._views = [_view(face, standing) for face, standing in self._faced]
+        return self._views
 
-def _frame(conv: int) -> Missed:
-    return {"conv": conv, "entries": [], "limited": True}
+
+def _view(face: Face, standing: _Standing) -> bytes:
+    """A conversation as :class:`mrccsc_shared.messages.conversation.Conversation`, for one member."""
+    _, _, _, read, unread, mentions, muted, role, _, unread_from, peer, name, peer_read = standing
+    if face.is_direct:
+        own = to_json({"title": name, "peer": peer, "peer_read": peer_read})[1:-1]
+    else:
+        own = b'"role":"%b"' % role.encode()
+    if unread_from is not None:
+        own += b',"unread_from":%d' % unread_from
+    return b'%b,"from":%d,"read":%d,"unread":%d,"mentions":%d,"muted":%b,%b}' % (
+        face.json, _first(face, standing), read, unread, mentions, b"true" if muted else b"false", own,
+    )  # fmt: skip
 
 
-def _length(span: Span) -> int:
+def _first(face: Face, standing: _Standing) -> int:
+    """The first seq that the member may read: see :func:`mrccsc_server.domain.permissions.first_readable`."""
+    joined: int = standing[8]
+    return 1 if face.is_open else joined
+
+
+def _frame(conv: int, entries: Sequence[bytes], *, limited: bool) -> bytes:
+    """A :class:`mrccsc_shared.messages.session.Missed`."""
+    return b'{"conv":%d,"entries":[%b],"limited":%b}' % (conv, b",".join(entries), b"true" if limited else b"false")
+
+
+def _length(part: bytes) -> int:
+    """With the comma after it."""
+    return len(part) + 1
+
+
+def _span(span: Span) -> int:
     return span[2] - span[1]
 
 
@@ -114,7 +201,7 @@ def _newest(behind: list[Span], count: int) -> list[Span]:
     """
     spans: list[Span] = []
     left = len(behind)
-    for conv, low, high in sorted(behind, key=_length):
+    for conv, low, high in sorted(behind, key=_span):
         taken = min(high - low + 1, count // left)
         spans.append((conv, high - taken + 1, high))
         count -= taken

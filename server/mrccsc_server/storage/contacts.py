@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import cast
 
 from mrccsc_server.domain.contacts import ContactAct, Pair, decide
@@ -10,12 +10,13 @@ from mrccsc_server.ports import ContactChange
 from mrccsc_server.storage import rows
 from mrccsc_server.storage.accounts import profiles
 from mrccsc_server.storage.database import Database, Query, Reader, Row, Transaction
+from mrccsc_server.storage.packed import packed, unpack
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.limits import Limits
 from mrccsc_shared.messages.contact import Contact, Relation
 
 _CONTACTS = (
-    f"SELECT {rows.CONTACT} FROM contact k JOIN account a ON a.user = k.other"
+    f"SELECT {packed(rows.CONTACT)} FROM contact k JOIN account a ON a.user = k.other"
     " LEFT JOIN conversation c ON c.low = CASE WHEN k.user < k.other THEN k.user ELSE k.other END"
     " AND c.high = CASE WHEN k.user < k.other THEN k.other ELSE k.user END"
     " WHERE k.user IN ??"
@@ -67,10 +68,10 @@ def query_of_users(users: Collection[int]) -> Query:
     return Query(_CONTACTS, (users,))
 
 
-def contacts_of_users(found: Iterable[Row]) -> dict[int, list[Contact]]:
+def contacts_of_users(found: list[Row]) -> dict[int, list[Contact]]:
     """The contacts of users who have some, each by user name."""
     contacts: dict[int, list[Contact]] = {}
-    for row in found:
+    for row in unpack(found):
         contacts.setdefault(row[0], []).append(rows.contact(row))
     for some in contacts.values():
         some.sort(key=lambda contact: contact["user"]["username"])

@@ -13,14 +13,10 @@ from mrccsc_server.storage.accounts import profiles
 from mrccsc_server.storage.contacts import are_friends
 from mrccsc_server.storage.database import Database, Reader, Transaction
 from mrccsc_server.storage.facts import count_groups
-from mrccsc_server.storage.gathering import Gathering
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.messages.conversation import Conversation
 from mrccsc_shared.messages.group import Member
 from mrccsc_shared.text import fold
-
-_MOST = 256
-"""Users whose conversations are looked up together."""
 
 
 class StoredConversations:
@@ -28,7 +24,6 @@ class StoredConversations:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._ids = Gathering(self._find_ids, most=_MOST)
 
     async def page(self, user: int, after: int, limit: int) -> tuple[list[Conversation], bool]:
         """See the port."""
@@ -36,10 +31,6 @@ class StoredConversations:
             lambda reader: views.views_of_user(reader, user, after, limit + 1), consistent=True
         )
         return found[:limit], len(found) > limit
-
-    async def ids(self, user: int) -> list[int]:
-        """See the port."""
-        return await self._ids.ask(user)
 
     async def memberships(self, users: Collection[int], since: int | None = None) -> dict[int, set[int]]:
         """See the port."""
@@ -133,10 +124,6 @@ class StoredConversations:
         return await self._database.write(
             lambda transaction: marks.mark_read(transaction, conv, user, seq, unread), repeatable=True
         )
-
-    async def _find_ids(self, users: Collection[int]) -> list[list[int]]:
-        found = await self.memberships(users)
-        return [sorted(found[user]) for user in users]
 
 
 @dataclass(frozen=True, slots=True)

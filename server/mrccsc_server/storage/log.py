@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from mrccsc_server.domain.fitting import size
 from mrccsc_server.domain.operations import Delete, Edit, Operation, React, Send
 from mrccsc_server.domain.permissions import first_readable
 from mrccsc_server.domain.planning import Outcome, Plan, judge_retry, needs
 from mrccsc_server.domain.state import Duplicate, Known, Stored
-from mrccsc_server.ports import Page, Snapshot
+from mrccsc_server.ports import Beginning, Page, Snapshot
 from mrccsc_server.storage import catchup, changes, rows, views
-from mrccsc_server.storage.catchup import Beginning
 from mrccsc_server.storage.database import Database, Reader, Transaction, Unstorable
 from mrccsc_server.storage.entries import read_span
+from mrccsc_server.storage.faces import Faces
 from mrccsc_server.storage.facts import load_facts, query_of_cids
 from mrccsc_server.storage.gathering import Gathering
 from mrccsc_server.storage.recent import Recent
 from mrccsc_shared.entry import Entry
 from mrccsc_shared.errors import ErrorCode, Refusal
-
-_BEGINNINGS = 16
-"""Snapshots that are read together."""
 
 _CIDS = 256
 """Cids that are looked up together."""
@@ -38,7 +35,7 @@ class StoredLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._beginnings = Gathering(self._snapshots, most=_BEGINNINGS)
+        self._faces = Faces()
         self._cids = Gathering(self._known, most=_CIDS)
         self._recent = Recent()
 
@@ -108,12 +105,13 @@ class StoredLog:
 
         return await self._database.read(work, consistent=True)
 
-    async def snapshot(
-        self, user: int, *, epoch: str | None, cursors: Mapping[int, int] | None, max_bytes: int
-    ) -> Snapshot:
+    async def snapshots(self, beginnings: Sequence[Beginning]) -> list[Snapshot]:
         """See the port."""
-        fits = epoch is None or epoch == self.epoch
-        return await self._beginnings.ask(Beginning(user, (cursors or {}) if fits else None, max_bytes))
+        epoch = self.epoch
+        drafts = await self._database.read(
+            lambda reader: catchup.read_beginnings(reader, epoch, self._faces, beginnings), consistent=True
+        )
+        return [draft.finish() for draft in drafts]
 
     async def heads(self, convs: Collection[int], since: int | None = None) -> dict[int, int]:
         """See the port."""
@@ -160,10 +158,6 @@ class StoredLog:
             return [Refusal(ErrorCode.INVALID, "The server cannot store that.")]
         transaction.grown += plan.changes.entries
         return outcomes
-
-    async def _snapshots(self, beginnings: Sequence[Beginning]) -> list[Snapshot]:
-        epoch = self.epoch
-        return await self._database.read(lambda reader: catchup.snapshots(reader, epoch, beginnings), consistent=True)
 
     async def _known(self, cids: Sequence[tuple[int, int, str]]) -> list[Known | None]:
         (found,) = await self._database.read(lambda reader: reader.gather(query_of_cids(cids)))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, cast
 
@@ -72,7 +72,7 @@ def cid_key(row: Row) -> tuple[int, int, str]:
     return row[0], row[1], unpack_cid(row[2])
 
 
-def contact(row: Row) -> Contact:
+def contact(row: Sequence[Any]) -> Contact:
     """From :data:`CONTACT`: what the first column's user sees."""
     _, user, username, display_name, relation, conv = row
     made: Contact = {
@@ -172,16 +172,24 @@ def group_reactions(rows: Iterable[Row]) -> dict[tuple[int, int], dict[str, list
     return grouped
 
 
-def conversation(row: Row, reactions: Mapping[tuple[int, int], Reactions]) -> Conversation:
+def newest(row: Row) -> Entry:
+    """From :data:`ENTRY` of the head: as it is shown with its conversation.
+
+    Nobody has reacted to it: a reaction would be the newest.
+    """
+    last = entry(row)
+    if last["kind"] in ("message", "edit") and len(text := cast(dict[str, str], last).get("text", "")) > LAST_TEXT:
+        return cast(Entry, {**last, "text": text[:LAST_TEXT]})
+    return last
+
+
+def conversation(row: Row) -> Conversation:
     """A member's view, from :data:`CONVERSATION`, :data:`MEMBER`, the peer's user, display name and ``read_seq``
     (or NULLs), the number of unread mentions, and :data:`ENTRY` of the head.
     """
     state = conversation_state(row[:_MEMBER_AT])
     mine = membership(row[_MEMBER_AT:_PEER_AT])
     peer, peer_name, peer_read, mentions = row[_PEER_AT:_ENTRY_AT]
-    last = entry(row[_ENTRY_AT:], reactions.get((state.conv, state.head)))
-    if last["kind"] in ("message", "edit") and len(text := cast(dict[str, str], last).get("text", "")) > LAST_TEXT:
-        last = cast(Entry, {**last, "text": text[:LAST_TEXT]})
     view: dict[str, Any] = {
         "conv": state.conv,
         "kind": state.kind,
@@ -192,7 +200,7 @@ def conversation(row: Row, reactions: Mapping[tuple[int, int], Reactions]) -> Co
         "read": mine.read,
         "unread": (state.messages - mine.read_messages) - (mine.sent - mine.read_own),
         "mentions": mentions,
-        "last": last,
+        "last": newest(row[_ENTRY_AT:]),
     }
     if mine.unread_from is not None:
         view["unread_from"] = mine.unread_from

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from mrccsc_server.ports import StoredSession
+from mrccsc_server.ports import Account, StoredSession
 from mrccsc_server.storage import rows
 from mrccsc_server.storage.database import DAY, Database, Query, Reader, Transaction
-from mrccsc_server.storage.gathering import Gathering
+from mrccsc_server.storage.packed import packed, unpack
 from mrccsc_shared.messages.session import DeviceInfo, SessionInfo
 
-_MOST = 256
-"""Tokens that are looked up together."""
+_FOUND = (
+    "SELECT "
+    + packed(
+        "HEX(s.digest), s.last_seen, s.session,"
+        " (SELECT GROUP_CONCAT(m.conv) FROM member m WHERE m.user = s.user AND m.state = 'member'),"
+        " a.user, a.username, a.display_name, a.status, a.status_text, a.created"
+    )
+    + " FROM session s JOIN account a ON a.user = s.user WHERE s.digest IN ({})"
+)
 
 
 class StoredSessions:
@@ -20,7 +27,6 @@ class StoredSessions:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._days = database.limits.session_days
-        self._finding = Gathering(self._find, most=_MOST)
 
     async def open(self, user: int, digest: bytes, device: DeviceInfo | None) -> int:
         """See the port."""
@@ -46,9 +52,26 @@ class StoredSessions:
 
         return await self._database.write(work)
 
-    async def find(self, digest: bytes) -> StoredSession | None:
+    async def find(self, digests: Sequence[bytes]) -> list[StoredSession | None]:
         """See the port."""
-        return await self._finding.ask(digest)
+        if not digests:
+            return []
+        # Of a few lengths, so that the database has met the statement before.
+        asked = [*digests, *[digests[-1]] * ((1 << (len(digests) - 1).bit_length()) - len(digests))]
+        sql = _FOUND.format(",".join("?" * len(asked)))
+
+        async def work(reader: Reader) -> list[StoredSession | None]:
+            ((now,),), stored = await reader.gather(reader.clock, Query(sql, tuple(asked)))
+            expired = now - round(self._days * DAY)
+            found: dict[bytes, StoredSession] = {}
+            for digest, last_seen, session, convs, user, name, display_name, status, text, created in unpack(stored):
+                if last_seen > expired:
+                    account = Account(user, name, display_name, "", status, text, created)
+                    ids = list(map(int, convs.split(","))) if convs else []
+                    found[bytes.fromhex(digest)] = StoredSession(session, account, ids)
+            return [found.get(digest) for digest in digests]
+
+        return await self._database.read(work)
 
     async def of_user(self, user: int, current: int) -> list[SessionInfo]:
         """See the port."""
@@ -100,23 +123,6 @@ class StoredSessions:
             return {session for (session,) in alive}
 
         return await self._database.write(work, repeatable=True)
-
-    async def _find(self, digests: Sequence[bytes]) -> list[StoredSession | None]:
-        async def work(reader: Reader) -> list[StoredSession | None]:
-            (((now,),), stored) = await reader.gather(
-                reader.clock,
-                Query(
-                    f"SELECT s.digest, s.last_seen, s.session, {rows.ACCOUNT}"
-                    " FROM session s JOIN account a ON a.user = s.user WHERE {}",
-                    by=("s.digest",),
-                    keys=[(digest,) for digest in digests],
-                ),
-            )
-            expired = now - round(self._days * DAY)
-            found = {row[0]: StoredSession(row[2], rows.account(row[3:])) for row in stored if row[1] > expired}
-            return [found.get(digest) for digest in digests]
-
-        return await self._database.read(work)
 
 
 async def oldest(reader: Reader, days: float) -> int:

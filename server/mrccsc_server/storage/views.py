@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from mrccsc_server.domain.permissions import first_readable, require_member
 from mrccsc_server.domain.state import ConversationState, Membership
 from mrccsc_server.storage import rows
-from mrccsc_server.storage.database import UNLIMITED, Query, Reader, Row
+from mrccsc_server.storage.database import UNLIMITED, Query, Reader
 from mrccsc_shared.messages.conversation import Conversation
 
 _VIEW = (
@@ -20,53 +20,25 @@ _VIEW = (
     " LEFT JOIN account a ON a.user = p.user"
     " WHERE m.state = 'member'"
 )
-# Members of one conversation see the same reactions.
-_REACTIONS = (
-    "SELECT DISTINCT r.conv, r.target, r.emoji, r.user, r.seq FROM member m JOIN conversation c ON c.conv = m.conv"
-    " JOIN reaction r ON r.conv = c.conv AND r.target = c.head AND r.is_on = 1"
-    " WHERE m.state = 'member'"
-)
 _READABLE = (
     f"SELECT {rows.CONVERSATION}, {rows.MEMBER} FROM member m JOIN conversation c ON c.conv = m.conv"
     " WHERE m.user = ? AND m.state = 'member' ORDER BY m.conv"
 )
-_OF_USERS = "m.user IN ??"
-_OF_CONVERSATION = "m.conv = ? AND m.user IN ??"
 
 _MEMBER_AT = rows.CONVERSATION.count(",") + 1
 _USER_AT = _MEMBER_AT + 1
 
 
-def queries_of_users(users: Collection[int]) -> tuple[Query, Query]:
-    """What :func:`views_of_users` is made of."""
-    return Query(f"{_VIEW} AND {_OF_USERS}", (users,)), Query(f"{_REACTIONS} AND {_OF_USERS}", (users,))
-
-
-def views_of_users(views: Iterable[Row], reactions: Iterable[Row]) -> dict[int, list[Conversation]]:
-    """The conversations of users who have some, each in ascending order."""
-    grouped = rows.group_reactions(reactions)
-    found: dict[int, list[Conversation]] = {}
-    for row in sorted(views, key=lambda row: int(row[0])):
-        found.setdefault(row[_USER_AT], []).append(rows.conversation(row, grouped))
-    return found
-
-
 async def views_of_user(reader: Reader, user: int, after: int = 0, limit: int = UNLIMITED) -> list[Conversation]:
     """The user's conversations with an id above ``after``, ascending; all without a ``limit``."""
-    views, reactions = await reader.gather(
-        Query(f"{_VIEW} AND m.user = ? AND m.conv > ? ORDER BY m.conv LIMIT ?", (user, after, limit)),
-        Query(f"{_REACTIONS} AND m.user = ? AND m.conv > ?", (user, after)),
-    )
-    return views_of_users(views, reactions).get(user, [])
+    found = await reader.rows(f"{_VIEW} AND m.user = ? AND m.conv > ? ORDER BY m.conv LIMIT ?", user, after, limit)
+    return [rows.conversation(row) for row in found]
 
 
 async def views_of_conversation(reader: Reader, conv: int, users: Collection[int]) -> dict[int, Conversation]:
     """One conversation in the eyes of those of ``users`` who are members."""
-    views, reactions = await reader.gather(
-        Query(f"{_VIEW} AND {_OF_CONVERSATION}", (conv, users)),
-        Query(f"{_REACTIONS} AND {_OF_CONVERSATION}", (conv, users)),
-    )
-    return {user: seen for user, (seen,) in views_of_users(views, reactions).items()}
+    found = await reader.rows(f"{_VIEW} AND m.conv = ? AND m.user IN ??", conv, users)
+    return {row[_USER_AT]: rows.conversation(row) for row in found}
 
 
 async def view(reader: Reader, conv: int, user: int) -> Conversation | None:

@@ -272,9 +272,9 @@ def slow(store: Store, random: Random) -> None:
 
         setattr(where, name, call)
 
-    for name in ("append", "range", "heads", "snapshot"):
+    for name in ("append", "range", "heads", "snapshots"):
         delay(store.log, name)
-    for name in ("ids", "memberships", "views", "page"):
+    for name in ("memberships", "views", "page"):
         delay(store.conversations, name)
 
 

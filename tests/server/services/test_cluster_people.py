@@ -198,8 +198,8 @@ async def test_without_the_database_nothing_leaks_and_all_is_told_once_it_is_bac
     modes = ["well"]
     async with town(2, carry=BadCarrier(lambda: modes[0])) as place:
         for where, names in (
-            (place.store.log, ("append", "range", "heads", "now", "snapshot")),
-            (place.store.conversations, ("memberships", "views", "page", "ids")),
+            (place.store.log, ("append", "range", "heads", "now", "snapshots")),
+            (place.store.conversations, ("memberships", "views", "page")),
             (place.store.contacts, ("friends_of", "of_user")),
         ):
             for name in names:

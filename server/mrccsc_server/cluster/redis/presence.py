@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
@@ -109,20 +109,32 @@ class RedisPresence:
 
     async def arrive(self, user: int, chosen: Chosen) -> bool:
         """See the port."""
-        choice = self._here[user] = self._choice(chosen)
-        return await self._change(_Op("a", user, choice), away=chosen.status != "invisible")
+        return bool(await self.update({user: chosen}, ()))
 
     async def depart(self, user: int) -> bool:
         """See the port."""
-        self._here.pop(user, None)
-        self._said.discard(user)
-        return await self._change(_Op("d", user), away=False)
+        return bool(await self.update({}, (user,)))
+
+    async def update(self, arrived: Mapping[int, Chosen], departed: Collection[int]) -> set[int]:
+        """See the port."""
+        ops: list[_Op] = []
+        for user, chosen in arrived.items():
+            self._here[user] = choice = self._choice(chosen)
+            ops.append(_Op("a", user, choice))
+        for user in departed:
+            self._here.pop(user, None)
+            self._said.discard(user)
+            ops.append(_Op("d", user))
+        changed = await self._change(ops)
+        if changed is None:
+            return {user for user, chosen in arrived.items() if chosen.status != "invisible"}
+        return changed
 
     async def choose(self, user: int, chosen: Chosen) -> None:
         """See the port."""
         if user in self._here:
             choice = self._here[user] = self._choice(chosen)
-            await self._change(_Op("c", user, choice), away=False)
+            await self._change([_Op("c", user, choice)])
 
     async def of(self, users: Collection[int]) -> dict[int, Seen]:
         """See the port."""
@@ -183,18 +195,17 @@ class RedisPresence:
             self._unknown = False
             self._answerable()
 
-    async def _change(self, op: _Op, *, away: bool) -> bool:
-        if not self._link.up:
-            self._unsaid[op.user] = None
-            return away
-        try:
-            changed = bool(await self._batch.do(op))
-        except WireError:
-            self._unsaid[op.user] = None
-            return away
-        if op.user in self._here:
-            self._said.add(op.user)
-        return changed
+    async def _change(self, ops: Sequence[_Op]) -> set[int] | None:
+        """The users who are seen differently after it; ``None`` when Redis could not be told."""
+        results: Sequence[_Result] = ()
+        if self._link.up:
+            with contextlib.suppress(WireError):
+                results = await self._batch.do_all(ops)
+        if len(results) < len(ops):
+            self._unsaid.update(dict.fromkeys(op.user for op in ops))
+            return None
+        self._said.update(op.user for op in ops if op.user in self._here)
+        return {op.user for op, result in zip(ops, results, strict=True) if result}
 
     async def _send(self, ops: list[_Ask]) -> Sequence[_Result]:
         answer = await self._run(self._link.call, ops)

@@ -41,9 +41,14 @@ class RedisThrottles:
 
     async def ask(self, act: bytes, name: str, key: str, limits: Sequence[bytes] = ()) -> int:
         """Milliseconds to wait. Raises :class:`WireError`."""
+        (wait,) = await self.ask_all(act, name, (key,), limits)
+        return wait
+
+    async def ask_all(self, act: bytes, name: str, keys: Sequence[str], limits: Sequence[bytes] = ()) -> list[int]:
+        """Milliseconds to wait for each. Raises :class:`WireError`."""
         if not self._link.up:
             raise WireError
-        return await self._batch.do((act, _key(name, key), *limits))
+        return await self._batch.do_all([(act, _key(name, key), *limits) for key in keys])
 
     async def _send(self, ops: list[_Op]) -> Sequence[int]:
         reply = await self._link.call(THROTTLE, *self._head, *(part for op in ops for part in op))
@@ -67,10 +72,15 @@ class RedisRate:
 
     async def take(self, key: str) -> int:
         """See the port."""
+        (wait,) = await self.take_all((key,))
+        return wait
+
+    async def take_all(self, keys: Sequence[str]) -> list[int]:
+        """See the port."""
         try:
-            return await self._throttles.ask(b"t", self._name, key, self._limits)
+            return await self._throttles.ask_all(b"t", self._name, keys, self._limits)
         except WireError:
-            return await self._local.take(key)
+            return await self._local.take_all(keys)
 
 
 class RedisGuesses:

@@ -27,6 +27,9 @@ CONNECT_TIME = 5.0
 LOCK_TIME = 3
 """Seconds that a statement waits for a lock."""
 
+CONCAT_BYTES = 16 * 2**20
+"""Bytes of rows that travel as one (see ``storage/packed``): far more than any have."""
+
 IDLE_TIME = 10
 """Seconds after which the server ends a connection that says nothing: what frees the rows of a node that hangs."""
 
@@ -35,7 +38,7 @@ _SET_UP = (
     "SET SESSION sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',"
     " time_zone = '+00:00', autocommit = 1, innodb_lock_wait_timeout = {lock}, wait_timeout = {idle},"
     " /*M!100101 max_statement_time = {seconds}, */ /*!50708 max_execution_time = {milliseconds}, */"
-    " net_write_timeout = {idle};"
+    " net_write_timeout = {idle}, group_concat_max_len = {concat};"
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;"
     "SELECT @@max_allowed_packet, @@auto_increment_increment"
 )
@@ -124,7 +127,9 @@ class Link:
 
     async def set_up(self, seconds: float) -> None:
         """Make the session what this module promises. ``seconds`` is what a statement may take, 0 without limit."""
-        text = _SET_UP.format(lock=LOCK_TIME, idle=IDLE_TIME, seconds=seconds, milliseconds=round(seconds * 1000))
+        text = _SET_UP.format(
+            lock=LOCK_TIME, idle=IDLE_TIME, concat=CONCAT_BYTES, seconds=seconds, milliseconds=round(seconds * 1000)
+        )
         packet, self.id_step = (await self._send(text.encode()))[-1].rows[0]
         self._packet = min(packet // 4, 4 * 2**20)
 

@@ -138,7 +138,6 @@ async def test_conversations_are_paged_in_ascending_order(scene: Scene) -> None:
     assert ([view["conv"] for view in page], more) == (mine[3:], False)
     page, more = await scene.store.conversations.page(ann, mine[1], 3)
     assert ([view["conv"] for view in page], more) == (mine[2:], False)
-    assert await scene.store.conversations.ids(ann) == mine
     assert (page[0]["last"]["kind"], page[0].get("role")) == ("create", "owner")
 
 
@@ -154,7 +153,7 @@ async def test_views_are_of_members_only_each_in_their_own_eyes(scene: Scene) ->
     assert await scene.store.conversations.views(999, [ann]) == {}
     await scene.done(leave(conv, bob))
     assert set(await scene.store.conversations.views(conv, [ann, bob])) == {ann}
-    assert await scene.store.conversations.ids(bob) == []
+    assert await scene.store.conversations.memberships([bob]) == {bob: set()}
 
 
 async def test_memberships_of_several_are_those_of_each(scene: Scene) -> None:

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from pydantic_core import from_json
 
 from mrccsc_server.domain.operations import Change, Operation, Remove, SetRole, Unban
 from mrccsc_server.domain.state import Duplicate, Stored
 from mrccsc_server.domain.tokens import tokenize
-from mrccsc_server.ports import Store
+from mrccsc_server.ports import Beginning, Store
 from mrccsc_shared.errors import ErrorCode, Refusal
 from tests.server.storage.contract.log_model import ModelConversation, ModelMember
 from tests.server.storage.scene import (
@@ -168,16 +169,19 @@ class LogMachine(RuleBasedStateMachine):
             for model, cursor in zip(self.models, cursors, strict=True)
             if user in model.members and model.members[user].active
         }
-        snapshot = self.run(self.store.log.snapshot(user, epoch=None, cursors=mine, max_bytes=ROOM))
+        (snapshot,) = self.run(self.store.log.snapshots([Beginning(user, None, mine, ROOM)]))
         assert not snapshot.reset
         expected = {
             model.conv: [entry for entry in model.readable(user) if entry["seq"] > mine[model.conv]]
             for model in self.models
             if model.conv in mine
         }
-        found = {part["conv"]: part["entries"] for part in snapshot.missed}
+        missed = [from_json(part) for part in snapshot.missed]
+        found = {part["conv"]: part["entries"] for part in missed}
         assert found == {conv: entries for conv, entries in expected.items() if entries}
-        assert not any(part["limited"] for part in snapshot.missed)
+        assert not any(part["limited"] for part in missed)
+        page, _ = self.run(self.store.conversations.page(user, 0, 200))
+        assert [from_json(view) for view in snapshot.conversations] == page
         assert snapshot.heads == {model.conv: model.head for model in self.models if model.conv in mine}
 
     @rule(by=people, word=st.sampled_from(["red", "blue", "green", "安全", "u1"]))

@@ -144,7 +144,7 @@ async def test_a_server_that_is_gone_is_refused_at_once_and_used_when_it_is_back
     conv = await scene.group(ann)
     await asyncio.to_thread(own.stop)
     assert await code_of(ill.log.append([send(conv, ann, "late")])) is ErrorCode.UNAVAILABLE
-    assert await code_of(ill.conversations.ids(ann)) is ErrorCode.UNAVAILABLE
+    assert await code_of(ill.conversations.memberships([ann])) is ErrorCode.UNAVAILABLE
     own.start()
     await in_time(lambda: scene.say(conv, ann, "again"))
     assert len(await scene.log(conv)) == 2

@@ -174,35 +174,6 @@ async def test_nodes_index_what_others_have_left_behind(opened: Opener, monkeypa
         assert len(hits) == 60
 
 
-async def test_sign_ins_that_arrive_together_share_their_queries(
-    opened: Opener, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with opened() as store:
-        scene = Scene(store)
-        users = await scene.users(*(f"u{n:02}" for n in range(40)))
-        conv = await scene.group(*users)
-        await scene.say(conv, users[0], "hello")
-        for n, user in enumerate(users):
-            await store.sessions.open(user, bytes([n]) * 32, None)
-        sent = 0
-        send_one = type(store._database).read
-
-        async def counted(self, work, *, consistent=False):
-            nonlocal sent
-            sent += 1
-            return await send_one(self, work, consistent=consistent)
-
-        monkeypatch.setattr(type(store._database), "read", counted)
-        found = await asyncio.gather(*(store.sessions.find(bytes([n]) * 32) for n in range(40)))
-        assert [session.account.user for session in found if session] == users
-        assert await asyncio.gather(*map(store.conversations.ids, users)) == [[conv]] * 40
-        snapshots = await asyncio.gather(
-            *(store.log.snapshot(user, epoch=None, cursors={conv: 40}, max_bytes=ROOM) for user in users)
-        )
-        assert [len(snapshot.missed[0]["entries"]) for snapshot in snapshots] == [1] * 40
-        assert sent <= 12
-
-
 async def test_large_batches_travel_in_parts(opened: Opener) -> None:
     async with opened() as store:
         scene = Scene(store)

@@ -11,6 +11,7 @@ import pytest
 
 from mrccsc_server.domain.contacts import ContactAct
 from mrccsc_server.domain.operations import Remove, SetRole
+from mrccsc_server.ports import Beginning
 from mrccsc_server.storage.sqlite import connection as connections
 from mrccsc_server.storage.sqlite.store import SqliteStore
 from mrccsc_shared.limits import Limits
@@ -56,11 +57,11 @@ async def daily_use(scene: Scene) -> None:
     await store.log.known(direct, bob, op.cid)
     for place in ({}, {"before": 3}, {"after": 1}, {"around": 3}):
         await store.log.page(group, ann, limit=50, max_bytes=ROOM, **place)
-    await store.log.snapshot(ann, epoch=None, cursors={direct: 1, group: 1}, max_bytes=ROOM)
+    await store.log.snapshots([Beginning(ann, None, {direct: 1, group: 1}, ROOM)])
     await store.log.heads([direct, group])
     await store.log.range(group, 0, 5)
     await store.conversations.page(ann, 0, 50)
-    await store.conversations.ids(ann)
+    await store.conversations.memberships([ann])
     await store.conversations.views(group, [ann, bob])
     await store.conversations.members(group, ann, 0, 50)
     await store.conversations.require_writer(group, ann)
@@ -72,7 +73,7 @@ async def daily_use(scene: Scene) -> None:
     await store.contacts.friends(ann)
     await store.contacts.act(ContactAct.BLOCK, ann, bob)
     session = await store.sessions.open(ann, b"a" * 32, None)
-    await store.sessions.find(b"a" * 32)
+    await store.sessions.find([b"a" * 32])
     await store.sessions.of_user(ann, session)
     await store.sessions.touch([session])
     await store.accounts.by_name("ann")
