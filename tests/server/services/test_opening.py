@@ -174,9 +174,21 @@ async def test_tokens_are_let_in_at_the_rate_of_the_node() -> None:
 async def test_one_whose_waiting_is_ended_leaves_nothing_behind() -> None:
     async with town(1) as place:
         (ann,) = await place.friends("ann")
+        snapshots = place.store.log.snapshots
+        asked, answered = asyncio.Event(), asyncio.Event()
+
+        async def held(*arguments: Any) -> Any:
+            asked.set()
+            await answered.wait()
+            return await snapshots(*arguments)
+
+        place.store.log.snapshots = held  # type: ignore[method-assign]
         opening = asyncio.create_task(place.nodes[0].device(ann))
-        await wait_until(lambda: place.nodes[0].services.live.users, "she is being let in")
+        await asked.wait()
         opening.cancel()
         with pytest.raises(asyncio.CancelledError):
             await opening
         assert not place.nodes[0].services.live.users
+        answered.set()
+        again = await place.nodes[0].device(ann)
+        assert place.nodes[0].services.live.sessions(ann.user) == [again.session]
