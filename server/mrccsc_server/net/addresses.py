@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
@@ -11,11 +12,15 @@ def throttle_address(peer: Any) -> str:
 
     Whoever has one IPv6 address has its whole network; counting by single addresses would count nothing.
     """
-    host = peer[0] if isinstance(peer, tuple) and peer else "local"
+    return _network(str(peer[0]) if isinstance(peer, tuple) and peer else "local")
+
+
+@lru_cache(maxsize=4_096)
+def _network(host: str) -> str:
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:
-        return str(host)
+        return host
     if not isinstance(address, IPv6Address):
         return str(address)
     if address.ipv4_mapped is not None:

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from mrccsc_server.domain.operations import Operation
 from mrccsc_server.services.roster import Arrival, LiveConversation, LiveUser, set_outside
-from mrccsc_server.services.session import Session
+from mrccsc_server.services.session import OUTSIDE, Session
 from mrccsc_shared.codec import encode
 from mrccsc_shared.entry import Entry
 from mrccsc_shared.errors import CloseCode
@@ -132,7 +132,9 @@ class Live:
             if conversation.conv not in heads and conversation.conv not in first:
                 set_outside(session, conversation.conv)
         for conv, head in heads.items():
-            self._come_to(linked[conv], head)
+            conversation = linked[conv]
+            if conversation.applied != head or conversation.expected != head or conversation.pending:
+                self._come_to(conversation, head)
         self._settle(live, session)
         return True
 
@@ -360,15 +362,21 @@ class Live:
 
     def _settle(self, live: LiveUser, session: Session) -> None:
         """Put right where a session that was just released stands."""
+        alone = len(live.sessions) == 1
         for conversation in list(live.conversations):
             conv = conversation.conv
+            outside = session.floors.get(conv) == OUTSIDE
+            if alone and not outside:
+                continue
             if live.is_outside(conv):
                 self._unlink(live, conversation)
             elif not live.is_inside(conv):
                 self._missing.unseen(conv, live.user)
-        linked = {conversation.conv: conversation.applied or 0 for conversation in live.conversations}
+        floors = session.floors
         session.floors = {
-            conv: floor for conv, floor in session.floors.items() if conv in linked and linked[conv] < floor
+            conversation.conv: floor
+            for conversation in live.conversations
+            if (floor := floors.get(conversation.conv, 0)) > (conversation.applied or 0)
         }
 
     def _link(self, live: LiveUser, conv: int) -> LiveConversation:
