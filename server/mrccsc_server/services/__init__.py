@@ -9,7 +9,9 @@
 ``renewal``   telling anew what only hints carry
 ``log``       the heart: operations → group commit → delivery in seq order
 ``digest``    the keyed digest that tells a retry from a conflict
-``sign_in``   opening a session, and what it begins with; ending sessions
+``sign_in``   letting users in and out; ``resuming`` lets them in by token, ``door`` says how fast
+``opening``   opening sessions, those that come within a moment together; ``ready`` the line that they begin with
+``together``  doing at once what comes within a moment
 ``people``    contacts and finding users
 ``rooms``     conversations: direct and groups, members, read marks, typing
 ``reading``   pages of history and search

@@ -7,6 +7,8 @@
 ``entries`` ``views`` ``marks`` ``catchup``   reading for several ports: entries, conversations, counts, beginnings
 ``facts`` ``changes``     what a plan of the log needs, and writing what it made
 ``indexing``    keeping the table that search looks things up in
+``packed``      many small rows as one
+``faces``       what all members see alike of a conversation, encoded and kept for the next who signs in
 ``gathering``   calls that arrive together share their queries
 ``migrations``  the schema's history as numbered SQL files, one folder a database
 ``sqlite``      the embedded default: one writer thread with group commit, a few readers
