@@ -22,7 +22,7 @@
  */
 #include "wire.h"
 
-enum { SLOTS = 256, BUCKETS = 4096, SOURCES = 16, RETRY_US = 50000 };
+enum { SLOTS = 256, BUCKETS = 4096, SOURCES = 16, RETRY_US = 50000, PATIENCE_US = 120000000 };
 
 typedef struct {
     int64_t sent;
@@ -375,12 +375,13 @@ int main(int count, char **arguments) {
     measure_to = INT64_MAX;
     measure_from = INT64_MAX;
     if (mode != SIGNIN) {
+        int64_t give_up = now_us() + PATIENCE_US;
         for (int i = 0; i < user_count; i++) {
             dial(i);
             /* Not more hand-shakes in the air than a listener's queue holds. */
-            while (i - ready_count > 200 && !errors) turn(1000);
+            while (i - ready_count > 200 && now_us() < give_up && !errors) turn(100);
         }
-        for (int64_t give_up = now_us() + 60000000; ready_count < user_count && now_us() < give_up && !errors;) turn(100);
+        while (ready_count < user_count && now_us() < give_up && !errors) turn(100);
         if (ready_count < user_count) return fprintf(stderr, "load: only %d signed in\n", ready_count), 1;
         puts("held"), fflush(stdout);
     }

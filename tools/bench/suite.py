@@ -73,7 +73,10 @@ class Suite:
             for number, stage in enumerate(self._stages()):
                 place = Path(folder) / str(number)
                 place.mkdir()
-                stage(place)
+                try:
+                    stage(place)
+                except Exception as error:  # noqa: BLE001 - whatever it was, the rest is measured
+                    self._fail(f"part {number + 1}", error)
         self._save()
         self.say("done" if not self.failed else f"done; failed: {', '.join(self.failed)}")
 
