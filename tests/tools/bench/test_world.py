@@ -114,7 +114,7 @@ def test_the_library_is_found(make: Make) -> None:
 
 async def _found(url: str, library: Library) -> dict[str, tuple[int, list[str]]]:
     store = await _opened(url)
-    session = await store.sessions.find(digest(library.token))
+    (session,) = await store.sessions.find([digest(library.token)])
     assert session is not None
     found = {}
     for word in ("only1", "only100", "unsaid"):
@@ -152,7 +152,7 @@ async def _seen(url: str, users_of: Callable[[Store], Any]) -> Any:
 
 
 async def _ids(store: Store, tokens: list[str]) -> list[int]:
-    sessions = [await store.sessions.find(digest(token)) for token in tokens]
+    sessions = await store.sessions.find([digest(token) for token in tokens])
     return [session.account.user for session in sessions if session is not None]
 
 
