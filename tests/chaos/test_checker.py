@@ -63,6 +63,30 @@ def test_a_tail_may_begin_anew_where_from_moved(good: History) -> None:
     assert [one.story(good) for one in judge(good)] == []
 
 
+def test_an_ack_may_come_after_a_view_that_has_it_already(good: History) -> None:
+    """Who came back into a group while their own words were stored hears of those late; once, and nothing else is."""
+    ack = pick(good, "heard", "ack", client="bob")[-1]
+    view = {"type": "conversation", "conversation": {"conv": CONV, "head": ack["frame"]["seq"], "from": 1, "read": 0}}
+    told = {**ack, "frame": view}
+    at = good.index(ack)
+    gone = {**ack, "frame": {"type": "conversation.gone", "conv": CONV, "reason": "removed"}}
+    good[at:at] = [gone, told]
+    renumber(good)
+    assert [one.story(good) for one in judge(good)] == []
+    entry = {**ack, "frame": {**ack["frame"], "type": "entry", "kind": "join", "by": 2, "user": 2}}
+    good.insert(at + 2, entry)
+    renumber(good)
+    assert "I7" in names(judge(good))
+
+
+def test_what_is_read_of_a_line_that_is_gone_begins_no_presence(good: History) -> None:
+    lost = next(one for one in good if one["what"] == "lost" and one["client"] == "bob")
+    ready = pick(good, "heard", "session.ready", client="bob")[0]
+    good.insert(good.index(lost) + 1, {**ready, "t": lost["t"]})
+    renumber(good)
+    assert [one for one in names(judge(good)) if one == "I14"] == []
+
+
 def test_a_history_survives_its_way_to_disk_and_back(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "history.jsonl")
     recorder.note("run", text="今天 \n\u2028")

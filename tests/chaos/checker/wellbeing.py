@@ -49,12 +49,16 @@ def _online(trace: Trace) -> dict[int, list[Span]]:
     """By user: when each of their connections was signed in."""
     spans: dict[int, list[Span]] = defaultdict(list)
     begun: dict[tuple[str, int], float] = {}
+    over: set[tuple[str, int]] = set()
     for record in trace.records:
         key = record.get("client", ""), record.get("line", 0)
-        if record["what"] == "heard" and record["frame"]["type"] == "session.ready":
+        if record["what"] == "heard" and record["frame"]["type"] == "session.ready" and key not in over:
             begun[key] = record["t"]
-        elif record["what"] == "lost" and key in begun:
-            spans[trace.users[key[0]]].append((begun.pop(key), record["t"]))
+        elif record["what"] == "lost":
+            # What had come already may be read when the line is gone.
+            over.add(key)
+            if key in begun:
+                spans[trace.users[key[0]]].append((begun.pop(key), record["t"]))
     for (client, _), since in begun.items():
         spans[trace.users[client]].append((since, float("inf")))
     return spans
