@@ -17,8 +17,9 @@ log = logging.getLogger(__name__)
 INDEX_PAUSE = 0.2
 """Seconds between two looks for entries to index: what was sent is found well within two seconds."""
 
-INDEX_BATCH = 500
-"""Entries indexed in one transaction, few enough not to hold up a commit for long."""
+INDEX_BATCH = 256
+"""Entries indexed in one transaction, few enough not to hold up a commit for long. Where more are behind, indexing
+rests as long as it has worked: what is said now goes before what can be found."""
 
 
 class Reading:
@@ -54,7 +55,9 @@ class Reading:
 
     async def index(self) -> None:
         """Keep the search index up to date, beside the log and never in its way; until cancelled."""
+        clock = asyncio.get_running_loop().time
         while True:
+            began = clock()
             try:
                 done = await self._store.search.index(INDEX_BATCH)
             except Refusal:
@@ -62,7 +65,7 @@ class Reading:
             except Exception:
                 log.exception("Indexing failed; it goes on with the next entries")
                 done = 0
-            await asyncio.sleep(0 if done >= INDEX_BATCH else INDEX_PAUSE)
+            await asyncio.sleep(INDEX_PAUSE if done < INDEX_BATCH else min(INDEX_PAUSE, clock() - began))
 
 
 def _position(cursor: str | None) -> int | None:

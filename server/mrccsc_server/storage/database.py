@@ -53,6 +53,8 @@ class Query:
     by: tuple[str, ...] = ()
     within: str | None = None
     keys: Sequence[Values] | None = None
+    lock: bool = False
+    """Whether the rows, of one table by its primary key of one column, are locked until the end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,13 +29,14 @@ Bodies = dict[tuple[int, int], int]
 
 async def load_facts(transaction: Transaction, need: Needs) -> tuple[Facts, Bodies]:
     """All that ``need`` names, under the locks of its conversations."""
-    await transaction.lock_conversations(need.conversations)
-    await transaction.lock_users(need.groups)
+    if need.groups:
+        await transaction.lock_conversations(need.conversations)
+        await transaction.lock_users(need.groups)
     (
-        ((now,),), conversations, members, known, messages, reactions, friends, groups, users, names,
+        conversations, ((now,),), members, known, messages, reactions, friends, groups, users, names,
     ) = await transaction.gather(
+        Query(_CONVERSATION, by=("c.conv",), keys=[(conv,) for conv in need.conversations], lock=True),
         transaction.clock,
-        Query(_CONVERSATION, by=("c.conv",), keys=[(conv,) for conv in need.conversations]),
         Query(_MEMBER, by=_MEMBERSHIP, keys=list(need.members)),
         query_of_cids(need.cids),
         Query(_MESSAGE, by=("e.conv", "e.seq"), keys=list(need.messages)),

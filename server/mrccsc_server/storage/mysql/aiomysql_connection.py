@@ -24,7 +24,7 @@ _INTEGERS = {FIELD_TYPE.TINY, FIELD_TYPE.SHORT, FIELD_TYPE.INT24, FIELD_TYPE.LON
 _LONGEST = 250
 """The greatest length that is told by one byte."""
 
-_OK, _LOCAL_FILE, _END = 0, 251, 254
+_OK, _LOCAL_FILE, _END, _ERROR = 0, 251, 254, 255
 """The first bytes of packets that are no column count and no row."""
 
 _END_LENGTH = 9
@@ -74,6 +74,15 @@ class AiomysqlConnection(Connection):  # type: ignore[misc]
 
     async def packet(self) -> bytes:
         """The body of the next packet. Raises the driver's errors, those that the server tells of among them."""
+        unread, begin = self._unread, self._at + 4
+        if begin < len(unread):  # All of it is here, nearly always.
+            end = begin + (unread[begin - 4] | unread[begin - 3] << 8 | unread[begin - 2] << 16)
+            if end <= len(unread) and end - begin < _LARGEST and unread[begin - 1] == self._next_seq_id:
+                self._next_seq_id = (self._next_seq_id + 1) & 0xFF
+                self._at = end
+                if unread[begin] == _ERROR:
+                    MysqlPacket(unread[begin:end], self.encoding).raise_for_error()
+                return unread[begin:end]
         body = b""
         while True:
             await self._have(4)
@@ -90,7 +99,7 @@ class AiomysqlConnection(Connection):  # type: ignore[misc]
             body = body + part if body else part
             if length < _LARGEST:
                 break
-        if body[:1] == b"\xff":
+        if body[0] == _ERROR:
             MysqlPacket(body, self.encoding).raise_for_error()
         return body
 

@@ -86,6 +86,9 @@ def selects(query: Query) -> list[str]:
         return [fill(query.sql, query.values)]
     if query.within is not None:
         return [_ranges(query, query.within, part) for part in _parts(query.keys, SPANS)]
+    if query.lock:
+        # All in one statement, in ascending order: so no two that lock the same rows wait for each other.
+        return [_locking(query)] if query.keys else []
     if len(query.by) == 1:
         return [_single(query, part) for part in _parts(query.keys, KEYS)]
     if len(query.keys) <= FEW:
@@ -161,6 +164,12 @@ def _row(values: Values) -> str:
 def _single(query: Query, keys: Sequence[Values]) -> str:
     values = ",".join(literal(value) for (value,) in keys)
     return query.sql.replace("{}", f"{query.by[0]} IN ({values})")
+
+
+def _locking(query: Query) -> str:
+    head, main, rest = _around_main_table(query.sql)
+    keys = ",".join(literal(value) for (value,) in sorted(cast(Sequence[tuple[int]], query.keys)))
+    return f"{head} FROM {main} FORCE INDEX (PRIMARY){rest.replace('{}', f'{query.by[0]} IN ({keys})')} FOR UPDATE"
 
 
 def _any(columns: Sequence[str], keys: Sequence[Values], ending: str = "") -> str:
