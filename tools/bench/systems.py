@@ -218,7 +218,10 @@ def cpu_seconds(program: Program) -> float:
     if not program.running:
         return 0
     # The clock of another process's CPU time, as the kernel numbers them: finer than the ticks in /proc.
-    return time.clock_gettime(~program.pid << 3 | 2)
+    try:
+        return time.clock_gettime(~program.pid << 3 | 2)
+    except OSError:  # It has ended just now.
+        return 0
 
 
 def memory(program: Program) -> int:
