@@ -39,7 +39,10 @@ class BackupRestored(Fault):
         reset = sum(frame["reset"] and frame["epoch"] == self.epoch for frame in readies)
         if reset < len(self.trial.company.devices):
             return None
-        after = {one["conv"]: one["head"] for frame in readies[:1] for one in frame["conversations"]}
+        after: dict[int, int] = {}
+        for frame in readies:
+            for one in frame["conversations"]:
+                after.setdefault(one["conv"], one["head"])
         lost = sum(max(0, self.heads[conv] - head) for conv, head in after.items())
         return {"exits": self.codes, "devices reset": reset, "entries lost": lost} if lost else None
 
