@@ -10,6 +10,7 @@ from typing import Any
 
 from mrccsc_tui.client import ChatClient, RequestError
 from mrccsc_tui.config import Profile
+from mrccsc_tui.link.sender import request_of
 from mrccsc_tui.state.changes import (
     Change,
     ConversationAdded,
@@ -47,6 +48,8 @@ class Device:
         self._count = 0
         self._marks: dict[int, int] = {}
         self.user = 0
+        self.last: dict[int, Pending] = {}
+        """By conversation: what was said last."""
         self.client: ChatClient | None = None
 
     @property
@@ -111,7 +114,7 @@ class Device:
 
     def send(self, conv: int, text: str, reply_to: int | None = None) -> None:
         """Say something."""
-        self._put("send", conv, lambda: self.up.send(conv, text, reply_to), text=text)
+        self.last[conv] = self._put("send", conv, lambda: self.up.send(conv, text, reply_to), text=text)
 
     def edit(self, conv: int, seq: int, text: str) -> None:
         """Change an own word."""
@@ -125,12 +128,19 @@ class Device:
         """Set or take back an emoji."""
         self._put("react", conv, lambda: self.up.react(conv, seq, emoji, on), target=seq, emoji=emoji, on=on)
 
-    def _put(self, act: str, conv: int, do: Callable[[], Pending], **facts: Any) -> None:
+    async def insist(self, conv: int) -> None:
+        """Say the last word again under its cid, though it was answered: as a client would that had not heard so."""
+        item = self.last[conv]
+        if item.cid not in self.up.store.pendings.get(conv, {}):
+            await self.ask("insist", lambda: self.up._engine.ask(request_of(item)), conv=conv)
+
+    def _put(self, act: str, conv: int, do: Callable[[], Pending], **facts: Any) -> Pending:
         # The invocation stands before all that follows from it: its cid is only known when it is on disk.
         place = len(self._recorder.records)
         item = do()
         assert not any(one["what"] == "said" for one in self._recorder.records[place:])
         self._recorder.note("invoke", client=self.name, op=item.cid, act=act, conv=conv, cid=item.cid, **facts)
+        return item
 
     async def ask(self, act: str, call: Callable[[], Awaitable[Any]], **facts: Any) -> Any:
         """Make a request that the client repeats by itself; ``None`` when it was refused or stays unknown."""

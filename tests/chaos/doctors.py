@@ -106,6 +106,11 @@ def keep_the_text_of_what_was_deleted(history: History) -> None:
     next(one for one in stored(history)["entries"] if one["seq"] == edit["target"])["deleted"] = True
 
 
+def keep_a_text_that_nothing_shows(history: History) -> None:
+    history.insert(-1, {"t": history[-1]["t"], "what": "texts", "left": ["hello"]})
+    renumber(history)
+
+
 def give_the_text_of_what_was_deleted(history: History) -> None:
     pick(history, "heard", "entry", client="ann", kind="message")[0]["frame"]["deleted"] = True
 
@@ -215,6 +220,10 @@ def never_reach_the_head(history: History) -> None:
     drop(history, pick(history, "grew", client="ann")[-1])
 
 
+def forget_what_was_said(history: History) -> None:
+    drop(history, pick(history, "fail")[0])
+
+
 def reach_the_head_late(history: History) -> None:
     grew = pick(history, "grew", client="ann")[-1]
     history.remove(grew)
@@ -315,6 +324,7 @@ DOCTORS: list[tuple[str, Callable[[History], None]]] = [
     ("I1", move_an_entry_in_time),
     ("I1", settle_what_is_not_there),
     ("I1", keep_the_text_of_what_was_deleted),
+    ("I1", keep_a_text_that_nothing_shows),
     ("I1", give_the_text_of_what_was_deleted),
     ("I1", keep_an_old_rev),
     ("I2", store_a_cid_twice),
@@ -343,6 +353,7 @@ DOCTORS: list[tuple[str, Callable[[History], None]]] = [
     ("I9", store_before_what_was_acked),
     ("I10", never_reach_the_head),
     ("I10", reach_the_head_late),
+    ("I10", forget_what_was_said),
     ("I11", write_after_the_removal),
     ("I11", deliver_after_the_removal),
     ("I11", let_read_below_from),

@@ -19,10 +19,23 @@ async def dump(recorder: Recorder, url: str, convs: Collection[int], users: Coll
     store = make_store(url, Limits())
     await store.open()
     try:
+        shown: set[str] = set()
         for conv in sorted(convs):
-            recorder.note("stored", **await _stored(store, conv, users))
+            stored = recorder.note("stored", **await _stored(store, conv, users))
+            shown |= {entry["text"] for entry in stored["entries"] if entry.get("text")}
+        recorder.note("texts", left=await _left(store, shown))
     finally:
         await store.close()
+
+
+async def _left(store: Any, shown: Collection[str]) -> list[str]:
+    """Texts that are in the database and that no entry shows: of what was deleted or superseded."""
+
+    async def work(reader: Any) -> Any:
+        return await reader.rows("SELECT text FROM body")
+
+    rows = await store.log._database.read(work)
+    return sorted({text for (text,) in rows if text.strip("\0") and text not in shown})
 
 
 async def _stored(store: Store, conv: int, users: Collection[int]) -> dict[str, Any]:

@@ -136,6 +136,7 @@ class Company:
             (1, self._change),
             (1, self._peek),
             (1, self._search),
+            (2, self._insist),
             (1, self._mark_beyond),
             (min(1, self.restarts), self._lose_line),
             (self.restarts, self._restart),
@@ -256,6 +257,12 @@ class Company:
         """Look for what others said, at other times too: the server finds only what one may read."""
         word = device.chance.choice(WORDS[:2])
         await device.ask("search", lambda: device.up.search(word))
+
+    async def _insist(self, device: Device) -> None:
+        """Say something again that was answered before, most of all where one is no member any more."""
+        gone = [conv for conv in device.last if conv not in device.up.store.conversations]
+        if some := gone or list(device.last):
+            await device.insist(device.chance.choice(some))
 
     async def _mark_beyond(self, device: Device) -> None:
         """Say that more was read than there is: the mark ends at the head. The client asks where that was."""

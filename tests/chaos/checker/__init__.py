@@ -40,6 +40,7 @@ Check = Callable[[Trace], Iterator[Violation]]
 OF_A_LIFE: tuple[Check, ...] = (
     stored.check_acknowledged,
     present.check_present,
+    present.check_texts,
     stored.check_once,
     stored.check_refused,
     stored.check_gapless,
@@ -59,6 +60,7 @@ OF_ALL: tuple[Check, ...] = (
     shown.check_clients,
     shown.check_views,
     delivery.check_reach,
+    delivery.check_ended,
     reading.check_same,
     pages.check_complete,
     wellbeing.check_presence,

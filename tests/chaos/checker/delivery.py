@@ -9,6 +9,9 @@ from tests.chaos.checker.trace import Trace
 from tests.chaos.checker.violation import Violation, found
 from tests.chaos.history import Record
 
+OUTBOX = {"send", "edit", "delete", "react"}
+"""What goes through the outbox."""
+
 Stream = dict[int, tuple[int | None, Record]]
 """By conversation: the seq up to which a connection has it (``None``: not known), and the record that says so."""
 
@@ -126,6 +129,17 @@ def _reached(
         elif record["t"] > due:
             text = f"{client} reached the head of conversation {log.conv} {record['t'] - due + bound:.1f} s late"
             yield found("I10", f"{text}; {bound:g} s are allowed", record)
+
+
+def check_ended(trace: Trace) -> Iterator[Violation]:
+    """I10: what was put into an outbox has come to an end, whatever became of the client meanwhile."""
+    viewed = {one["client"] for one in trace.by_what["view"]}
+    for one in trace.operations.values():
+        if one.act in OUTBOX and one.end is None and one.client in viewed:
+            text = (
+                f"{one.client} was asked to {one.act} (cid {one.cid}), and was there in the end: it is neither stored"
+            )
+            yield found("I10", f"{text} nor refused", one.invoke)
 
 
 def _committed(trace: Trace) -> dict[int, float]:

@@ -31,6 +31,15 @@ def check_present(trace: Trace) -> Iterator[Violation]:
             yield found("I1", f"{text} with its {left[0]}", record)
 
 
+def check_texts(trace: Trace) -> Iterator[Violation]:
+    """I1: the database itself keeps no text that no entry shows."""
+    for record in trace.by_what["texts"]:
+        if record["left"]:
+            yield found(
+                "I1", f"texts that were deleted or superseded are in the database: {record['left'][:3]}", record
+            )
+
+
 def _wrong(message: Entry, amendments: Sequence[Entry]) -> str | None:
     """What does not follow, in words."""
     edits = [one for one in amendments if one["kind"] == "edit"]
