@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Generic, TypeVar
@@ -11,31 +12,47 @@ T = TypeVar("T")
 Spawn = Callable[[Coroutine[object, object, None]], object]
 """Runs a coroutine in the background and reports its failure."""
 
+PATIENCE = 0.05
+"""Seconds that a few wait for a batch that is under way before they go on beside it."""
+
 
 class Together(Generic[T]):
     """Hands what is added to ``work``, in order, in batches of at most ``most``.
 
-    A batch holds all that came in one turn of the loop, or while others were under way. At most ``width`` are at once,
-    so that one that is slow does not hold up everybody. ``work`` answers for each of its batch and does not raise.
+    A batch holds all that came in one turn of the loop, or while another was under way. A second one begins beside it
+    when it would be a quarter full, or when the first is slow, so that it does not hold up everybody. ``work`` answers
+    for each of its batch and does not raise.
     """
 
-    def __init__(self, work: Callable[[list[T]], Awaitable[None]], spawn: Spawn, *, most: int, width: int = 2) -> None:
+    def __init__(self, work: Callable[[list[T]], Awaitable[None]], spawn: Spawn, *, most: int) -> None:
         self._work = work
         self._spawn = spawn
         self._most = most
-        self._width = width
         self._waiting: deque[T] = deque()
         self._working = 0
         self._coming = False
         """Whether a worker is about to look at what waits."""
+        self._patience: asyncio.TimerHandle | None = None
 
     def add(self, one: T) -> None:
         """Have it done soon."""
         self._waiting.append(one)
-        if not self._coming and self._working < self._width:
-            self._coming = True
-            self._working += 1
-            self._spawn(self._run())
+        if self._coming or self._working > 1:
+            return
+        if not self._working or len(self._waiting) * 4 >= self._most:
+            self._begin()
+        elif self._patience is None:
+            self._patience = asyncio.get_running_loop().call_later(PATIENCE, self._go_on)
+
+    def _begin(self) -> None:
+        self._coming = True
+        self._working += 1
+        self._spawn(self._run())
+
+    def _go_on(self) -> None:
+        self._patience = None
+        if self._waiting and self._working == 1 and not self._coming:
+            self._begin()
 
     async def _run(self) -> None:
         self._coming = False
