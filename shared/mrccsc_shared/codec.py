@@ -50,6 +50,11 @@ def encode(frame: Mapping[str, Any]) -> bytes:
     return to_json(frame) + b"\n"
 
 
+def encode_entry(entry: Entry) -> bytes:
+    """The line of an ``entry`` event."""
+    return to_json({"type": "entry", **entry}) + b"\n"
+
+
 def encode_request(request: Request) -> bytes:
     """One line of a request; absent options are left out."""
     return request.model_dump_json(exclude_none=True).encode() + b"\n"

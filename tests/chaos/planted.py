@@ -16,6 +16,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from mrccsc_server.cluster.memory import MemoryHub, carry_soon
+from mrccsc_server.domain import state as state_module
 from mrccsc_server.domain.operations import Operation, Send
 from mrccsc_server.domain.planning import Outcome, Plan
 from mrccsc_server.domain.state import Facts, Needs, Stored
@@ -360,12 +361,12 @@ def keep_former_members(ground: Ground) -> None:
 
 def cut_texts(ground: Ground) -> None:
     """Deliver a long text shorter than it is stored."""
-    encode = live_module.encode_entry
+    encode = state_module.encode_entry
 
     def shortened(entry: Any) -> bytes:
         return encode({**entry, "text": entry["text"][:100]} if entry.get("text") else entry)
 
-    ground.patch(live_module, "encode_entry", shortened)
+    ground.patch(state_module, "encode_entry", shortened)
 
 
 def call_everybody_offline(ground: Ground) -> None:

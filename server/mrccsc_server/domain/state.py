@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from mrccsc_shared.codec import encode_entry
 from mrccsc_shared.entry import Entry, EntryKind, Role, Visibility
 from mrccsc_shared.messages.conversation import Conversation, ConversationKind, GoneReason
 
@@ -204,6 +205,14 @@ class Stored:
     entry: Entry
     view: Conversation | None = None
     gone: GoneReason | None = None
+    _line: bytes = field(default=b"", compare=False, repr=False)
+
+    @property
+    def line(self) -> bytes:
+        """The line of the ``entry`` event: encoded once, the same bytes for all connections and for the bus."""
+        if not self._line:
+            self._line = encode_entry(self.entry)
+        return self._line
 
 
 @dataclass(slots=True)

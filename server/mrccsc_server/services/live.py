@@ -346,7 +346,7 @@ class Live:
                 self._link(joined, conv)
                 joined.show(stored.view, origin)
         conversation.applied = seq
-        line = encode_entry(entry)
+        line = stored.line
         skipped = origin if arrival.acked else None
         for live in conversation.users:
             for session in live.sessions:
@@ -398,8 +398,3 @@ class Live:
         if not conversation.users and self._conversations.pop(conversation.conv, None) is not None:
             for seq in sorted(conversation.pending):
                 conversation.pending.pop(seq).answer()
-
-
-def encode_entry(entry: Entry) -> bytes:
-    """The line of an ``entry`` event: encoded once, the same bytes for all."""
-    return encode({"type": "entry", **entry})
