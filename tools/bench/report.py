@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import sqlite3
 import statistics
 import subprocess
@@ -109,12 +110,13 @@ def filesystem(folder: Path) -> str:
 
 
 def version_of(*command: str) -> str | None:
-    """The first line that a program says about its version."""
+    """The version that a program says it has."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip().splitlines()[0]
+    found = re.search(r"\d+\.\d+[^\s,]*", done.stdout)
+    return found[0] if found else None
 
 
 def table(rows: Mapping[str, Any], systems: Sequence[str]) -> str:

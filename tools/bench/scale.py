@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tools.bench.trials import SIZE_OF_MESSAGE, SIZE_OF_WORDS
+
 TEMPLATE = Path(__file__).with_name("scale.md")
 
 SHARE = 0.6
@@ -27,10 +29,8 @@ CORES = 16
 SESSIONS_PER_NODE = 20_000
 """The server's own limit of connections."""
 
-ROW_BYTES = 450
-"""What an entry and its text take in the database with their indexes: two rows, three keys, 64 bytes of text; with what
-search keeps of ten words about as much again.
-"""
+ROW_BYTES = 1_000
+"""What a message with ten words takes in the database, where a run has not measured it."""
 
 MILLION = 1_000_000
 
@@ -40,40 +40,71 @@ Facts = dict[str, float]
 def facts(told: Mapping[str, Any]) -> Facts:
     """What the chapter's placeholders stand for. Raises :class:`KeyError` where something was not measured."""
     rows = told["rows"]
-    deep, across, groups, signing = (
-        rows["pairs-16"]["mariadb"], rows["pairs-16"]["mariadb-2"], rows["groups-50x10"]["mariadb"],
-        rows["signin"]["mariadb"],
-    )  # fmt: skip
-    # CPU microseconds of one message or sign-in: seconds of 100,000 times ten.
-    message = deep["cpu_per_100k"]["node1"] * 10
-    grouped = groups["cpu_per_100k"]["node1"] * 10
+    lone, deep = (
+        {
+            "message": _cpu(rows[row]["mariadb"], "node1"),
+            "database": _cpu(rows[row]["mariadb"], "mariadb"),
+            "redis": _cpu(rows[row]["mariadb-2"], "redis"),
+        }
+        for row in ("pair", "pairs-16")
+    )
+    work = rows["pairs-16"]["mariadb"]["work_per_1000"]
+    grouped = _cpu(rows["groups-50x10"]["mariadb"], "node1")
     found: Facts = {
-        "message": message,
-        "delivery": max((grouped - message) / 8, 0.1),
-        "database": deep["cpu_per_100k"]["mariadb"] * 10,
-        "redis": across["cpu_per_100k"]["redis"] * 10,
-        "sign_in": signing["cpu_per_100k"]["node1"] * 10,
-        "database_sign_in": signing["cpu_per_100k"]["mariadb"] * 10,
+        **{f"lone_{name}": cost for name, cost in lone.items()},
+        **{f"deep_{name}": cost for name, cost in deep.items()},
+        # A message to ten is one to the first of them and eight more.
+        "delivery": max((grouped - deep["message"]) / 8, 0.1),
+        "commit": rows["pair"]["mariadb"]["p50_us"] / 1000,
+        "sign_in": _cpu(rows["signin"]["mariadb"], "node1"),
+        "database_sign_in": _cpu(rows["signin"]["mariadb"], "mariadb"),
         "connection": rows["memory"]["mariadb"]["figure"] / 1024,
-        "commands": across["work_per_1000"]["redis_commands"] / 1000,
-        "inserted": deep["work_per_1000"]["rows_inserted"] / 1000,
-        "statements": deep["work_per_1000"]["statements"] / 1000,
-        "log": deep["work_per_1000"]["log_bytes"] / 1000,
+        "inserted": work["rows_inserted"] / 1000,
+        "log": work["log_bytes"] / 1000,
+        "row_bytes": _row_bytes(told),
     }
     return found | _derived(found)
 
 
+def _row_bytes(told: Mapping[str, Any]) -> float:
+    """Of a message with its keys and what search keeps of it."""
+    findings = told.get("trials", {}).get("library", {}).get("mariadb", {}).get("findings", [])
+    sizes = {one["name"]: float(one["value"]) for one in findings}
+    try:
+        return sizes[SIZE_OF_MESSAGE] + sizes[SIZE_OF_WORDS]
+    except KeyError:
+        return ROW_BYTES
+
+
+def _cpu(found: Mapping[str, Any], program: str) -> float:
+    """Microseconds of one message or sign-in: seconds of 100,000 times ten."""
+    return float(found["cpu_per_100k"][program] * 10)
+
+
 def _derived(cost: Facts) -> Facts:
-    """From unit costs to capacities."""
-    spent = cost["message"] + (GROUP - 2) * cost["delivery"]
+    """From unit costs to capacities.
+
+    What a commit costs whatever is in it is shared by the messages that come while one is under way. At the rate of a
+    node with all the connections that it may have, those are ``batch``.
+    """
+    full = SESSIONS_PER_NODE * RATE / 60
+    batch = max(1.0, full * cost["commit"] / 1000)
+    mixed = {
+        name: cost[f"deep_{name}"] + max(0.0, cost[f"lone_{name}"] - cost[f"deep_{name}"]) / batch
+        for name in ("message", "database", "redis")
+    }
+    spent = mixed["message"] + (GROUP - 2) * cost["delivery"]
     node_messages = SHARE * MILLION / spent
     node_users = min(node_messages * 60 / RATE, SESSIONS_PER_NODE)
-    redis_messages = SHARE * MILLION / cost["redis"]
-    database_messages = SHARE * MILLION * CORES / cost["database"]
+    redis_messages = SHARE * MILLION / mixed["redis"]
+    database_messages = SHARE * MILLION * CORES / mixed["database"]
     sign_ins = SHARE * MILLION / cost["sign_in"]
     made = {
+        **mixed,
         "share": SHARE, "rate": RATE, "group": GROUP, "others": GROUP - 2, "cores": CORES, "return": RETURN,
-        "row_bytes": ROW_BYTES, "cap": SESSIONS_PER_NODE,
+        "cap": SESSIONS_PER_NODE,
+        "full": full,
+        "batch": batch,
         "spent": spent,
         "node_messages": node_messages,
         "node_users_by_cpu": node_messages * 60 / RATE,
@@ -82,38 +113,46 @@ def _derived(cost: Facts) -> Facts:
         "sign_ins": sign_ins,
         "return_node": node_users / sign_ins,
         "redis_messages": redis_messages,
-        "redis_commands": redis_messages * cost["commands"],
         "redis_users": redis_messages * 60 / RATE,
         "database_messages": database_messages,
         "database_rows": database_messages * cost["inserted"],
         "database_users": database_messages * 60 / RATE,
         "database_log": database_messages * cost["log"] / 2**20,
+        "database_commits": database_messages / batch,
     }  # fmt: skip
     users = min(made["redis_users"], made["database_users"])
-    made["users"] = users
-    made["nodes"] = math.ceil(users / node_users)
-    made["messages"] = users * RATE / 60
-    made["rows_day"] = made["messages"] * 86_400 / 4
-    made["disk_year"] = made["rows_day"] * 2 * ROW_BYTES * 365 / 2**40
-    made["million_nodes"] = math.ceil(MILLION / node_users)
-    made["million_messages"] = MILLION * RATE / 60
-    made["million_log"] = made["million_messages"] * cost["log"] / 2**20
-    made["million_rows"] = made["million_messages"] * cost["inserted"]
-    made["million_redis"] = made["million_messages"] * cost["redis"] / MILLION
-    made["million_database"] = made["million_messages"] * cost["database"] / MILLION
-    made["million_memory"] = MILLION * cost["connection"] / 2**20
-    made["million_return"] = MILLION / RETURN
-    made["million_return_cores"] = MILLION / RETURN * cost["sign_in"] / MILLION
-    made["million_return_database"] = MILLION / RETURN * cost["database_sign_in"] / MILLION
+    messages = MILLION * RATE / 60
+    made |= {
+        "nodes": math.ceil(users / node_users),
+        "messages": users * RATE / 60,
+        "million_nodes": math.ceil(MILLION / node_users),
+        "million_messages": messages,
+        "million_commits": messages / batch,
+        "million_log": messages * cost["log"] / 2**20,
+        "million_rows": messages * cost["inserted"],
+        "million_redis": messages * mixed["redis"] / MILLION,
+        "million_database": messages * mixed["database"] / MILLION,
+        "million_memory": MILLION * cost["connection"] / 2**20,
+        "million_return": MILLION / RETURN,
+        "million_return_cores": MILLION / RETURN * cost["sign_in"] / MILLION,
+        "million_return_database": MILLION / RETURN * cost["database_sign_in"] / MILLION,
+        "million_day": messages * 86_400 / 4,
+        "million_year": messages * 86_400 / 4 * cost["row_bytes"] * 365 / 2**40,
+    }
     return made
 
 
 def first(found: Facts) -> str:
     """What is full before all else, in words."""
-    redis, database = found["redis_users"], found["database_users"]
+    redis, database = (_rounded(found[name]) for name in ("redis_users", "database_users"))
     if redis < database:
         return f"Redis, on its one core, at {redis:,.0f} users; the database would carry {database:,.0f}"
     return f"the database's {CORES} cores, at {database:,.0f} users; the one core of Redis would carry {redis:,.0f}"
+
+
+def _rounded(value: float) -> float:
+    """Three digits: more would claim to be known."""
+    return float(f"{value:.3g}")
 
 
 def chapter(told: Mapping[str, Any]) -> str:
@@ -122,4 +161,5 @@ def chapter(told: Mapping[str, Any]) -> str:
         found = facts(told)
     except (KeyError, ZeroDivisionError) as missing:
         return f"Not measured yet: {missing}."
-    return TEMPLATE.read_text(encoding="utf-8").format(**found, first=first(found)).strip()
+    shown = {name: _rounded(value) for name, value in found.items()}
+    return TEMPLATE.read_text(encoding="utf-8").format(**shown, first=first(found)).strip()

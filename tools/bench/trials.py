@@ -11,11 +11,12 @@ from typing import Any
 
 from tools.bench.client import Client, timed
 from tools.bench.curves import LENGTHS, Bench
+from tools.bench.filler import LIMITS
 from tools.bench.load import Load, Seat
 from tools.bench.rows import idle, members_of_many, seated
 from tools.bench.systems import Nodes, cpu_seconds, memory, settled
 from tools.bench.traces import compare, traces
-from tools.bench.words import UNREAD, Library
+from tools.bench.words import EACH, UNREAD, Library
 from tools.bench.world import Room, World
 
 IDLE = 10_000
@@ -23,6 +24,8 @@ SIGN_INS = 1_000
 STORM = 5_000
 MIGRATIONS = 1_000
 STARTS = 5
+SIZE_OF_MESSAGE = "a message in the database, with its keys"
+SIZE_OF_WORDS = "its ten words in search"
 PAGE = 200
 
 
@@ -177,7 +180,8 @@ def _migrations(system: Nodes, token: str, bench: Bench) -> list[Finding]:
 
     # What a node makes once is no trace, nor what it remembers up to a bound, like the forms of statements.
     migrate(MIGRATIONS * 4)
-    still = {"still": 3.0, "patience": 60.0}
+    # Longer than a user stays seen after the last connection is gone.
+    still = {"still": LIMITS.presence_grace + 3, "patience": 90.0}
     before = settled(lambda: traces(system), **still)
     weights = [settled(lambda number=number: memory(system.programs[number])) for number in (0, 1)]  # type: ignore[misc]
     took = migrate(MIGRATIONS)
@@ -227,6 +231,24 @@ def _library(system: Nodes, made: Mapping[str, Any], bench: Bench) -> list[Findi
         Finding("search: a word never said", never, "ms"),
         Finding("search: within one conversation", within, "ms"),
         *_return(system, library),
+        *_sizes(system, len(library.rooms)),
+    ]
+
+
+def _sizes(system: Nodes, groups: int) -> list[Finding]:
+    """What messages take on the disk, by MariaDB's own account; of SQLite's file one cannot tell what is whose."""
+    if system.mariadb is None:
+        return []
+    sizes = {
+        str(table): int(str(data)) + int(str(keys))
+        for table, data, keys in system.mariadb.execute(
+            "SELECT table_name, data_length, index_length FROM information_schema.tables WHERE table_schema = 'mariadb'"
+        )
+    }
+    ((messages,),) = system.mariadb.execute("SELECT MAX(id) FROM body", "mariadb")
+    return [
+        Finding(SIZE_OF_MESSAGE, (sizes["entry"] + sizes["body"]) / int(str(messages)), "bytes"),
+        Finding(SIZE_OF_WORDS, sizes["search_token"] / (groups * EACH), "bytes"),
     ]
 
 

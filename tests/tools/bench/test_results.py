@@ -148,26 +148,30 @@ def test_a_plot_has_every_point() -> None:
 
 
 def test_the_chapter_on_scale_computes_with_what_was_measured() -> None:
-    cpu = {"node1": 2.0, "mariadb": 1.0, "redis": 0.5}
     work = {"redis_commands": 50.0, "rows_inserted": 4_000.0, "statements": 500.0, "log_bytes": 900_000.0}
-    row = {"cpu_per_100k": cpu, "work_per_1000": work}
+    deep = {"cpu_per_100k": {"node1": 2.0, "mariadb": 1.0, "redis": 0.5}, "work_per_1000": work}
+    lone = {"cpu_per_100k": {"node1": 12.0, "mariadb": 21.0, "redis": 2.5}, "p50_us": 6_000}
     told: dict[str, Any] = {
         "rows": {
-            "pairs-16": {"mariadb": row, "mariadb-2": row},
+            "pair": {"mariadb": lone, "mariadb-2": lone},
+            "pairs-16": {"mariadb": deep, "mariadb-2": deep},
             "groups-50x10": {"mariadb": {"cpu_per_100k": {"node1": 6.0}}},
             "signin": {"mariadb": {"cpu_per_100k": {"node1": 40.0, "mariadb": 10.0}}},
             "memory": {"mariadb": {"figure": 5 * 1024}},
         }
     }
     found = scale.facts(told)
-    # 20 µs a message and 5 µs each further delivery: 60 µs to ten people.
-    assert (found["message"], found["delivery"], found["spent"]) == (20, 5, 60)
-    assert found["node_messages"] == pytest.approx(0.6 * 1_000_000 / 60)
+    # 20,000 users say 333 messages a second, two in the 6 ms of a commit, which share what it costs alone.
+    assert found["batch"] == pytest.approx(2)
+    assert (found["message"], found["database"], found["redis"]) == pytest.approx((70, 110, 15))
+    # 5 µs for each of eight further deliveries.
+    assert found["spent"] == pytest.approx(110)
+    assert found["node_messages"] == pytest.approx(0.6 * 1_000_000 / 110)
     assert found["node_users"] == 20_000
-    assert found["redis_messages"] == pytest.approx(120_000)
-    assert found["database_messages"] == pytest.approx(960_000)
-    assert "Redis" in scale.first(found).split(",")[0]
+    assert found["redis_messages"] == pytest.approx(40_000)
+    assert found["database_messages"] == pytest.approx(0.6 * 16 * 1_000_000 / 110)
+    assert scale.first(found).startswith("Redis, on its one core, at 2,400,000 users")
     chapter = scale.chapter(told)
-    assert "120,000 messages/s" in chapter
+    assert "40,000 messages/s" in chapter
     assert "{" not in chapter.replace("{conv % N}", "")
     assert scale.chapter({"rows": {}}).startswith("Not measured yet")
