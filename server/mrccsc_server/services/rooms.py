@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 REFRESHED_MAX = 500
 """Members here who are sent the facts of a group anew when it changes; the entry tells the others all the same."""
 
+TRIES = 3
+"""How often a conversation is read anew for who joined it, when the node was ahead of what was read."""
+
 
 class Rooms:
     """The user's conversations."""
@@ -74,6 +77,14 @@ class Rooms:
         """Become a member of a public group."""
         operation = Join(conv=conv, by=session.user, cid=cid, digest=self._digest("join"))
         outcome = await self._log.perform(operation, session)
+        for _ in range(TRIES):
+            if self._live.is_inside(session.user, conv):
+                break
+            # The node has come further for others meanwhile: the session begins where the conversation is now.
+            view = await self.view(session, conv)
+            self._live.introduce(session.user, view, session)
+            if self._live.is_inside(session.user, conv):
+                return view
         if isinstance(outcome, Stored) and outcome.view is not None:
             return {**outcome.view, "head": outcome.entry["seq"], "last": outcome.entry}
         return await self.view(session, conv)
