@@ -45,7 +45,8 @@ class Renewal:
 
     def know(self, user: int, contacts: Iterable[Contact]) -> None:
         """A session of the user was told of these contacts."""
-        self._known.setdefault(user, set()).update(contact["user"]["user"] for contact in contacts)
+        if others := [contact["user"]["user"] for contact in contacts]:
+            self._known.setdefault(user, set()).update(others)
 
     def hear(self, users: Iterable[int], line: bytes) -> None:
         """The users are sent a line; it may be of a contact."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Coroutine
+from dataclasses import replace
 
 from mrccsc_server.ports import Account, Bus, SessionsEnded, Store
 from mrccsc_server.security.passwords import Passwords
@@ -51,7 +52,7 @@ class SignIn:
     # -- in --------------------------------------------------------------------------------------------------------
 
     async def register(self, request: AccountRegister, address: str) -> tuple[Account, int, str]:
-        """Make an account and a session of it; the session's id and token."""
+        """Make an account and a session of it: the account but for its password, the session's id and token."""
         await self._admit(address)
         if self._door.registration == "closed":
             raise Refusal(ErrorCode.CLOSED_REGISTRATION)
@@ -67,16 +68,16 @@ class SignIn:
             raise Refusal(ErrorCode.EXISTS)
         hashed = await self._passwords.hash(request.password)
         account = await self._store.accounts.create(username, display_name, hashed, invite)
-        return (account, *await self._open(account, request.device))
+        return await self._open(account, request.device)
 
     async def login(self, request: SessionLogin, address: str) -> tuple[Account, int, str]:
-        """A new session by user name and password. An unknown user costs and answers the same as a wrong password."""
+        """The same by user name and password. An unknown user costs and answers the same as a wrong password."""
         await self._admit(address)
         name = request.username.lower()
         account = await self._verify(name, address, self._store.accounts.by_name(name), request.password)
         if account is None:
             raise Refusal(ErrorCode.BAD_CREDENTIALS)
-        return (account, *await self._open(account, request.device))
+        return await self._open(account, request.device)
 
     def resume(self, knock: Knock) -> None:
         """Open the session of a token soon, or refuse it."""
@@ -105,10 +106,12 @@ class SignIn:
         if wait := await self._door.addresses.take(address):
             raise Refusal(ErrorCode.RATE_LIMITED, retry_after=wait)
 
-    async def _open(self, account: Account, device: Device | None) -> tuple[int, str]:
+    async def _open(self, account: Account, device: Device | None) -> tuple[Account, int, str]:
         token = new_token()
         info: DeviceInfo | None = None if device is None else {"id": device.id, "name": device.name}
-        return await self._store.sessions.open(account.user, digest(token), info), token
+        session = await self._store.sessions.open(account.user, digest(token), info)
+        # Nobody needs the hash as long as the session lasts.
+        return replace(account, password=""), session, token
 
     # -- out -------------------------------------------------------------------------------------------------------
 
