@@ -275,7 +275,7 @@ class Connection(asyncio.Protocol):
             self._node.loop.call_soon(self._pump)
 
     def _take(self, line: bytes) -> None:
-        if not self._intake.allows(line):
+        if not self.signed_in and not self._intake.allows(line):
             self._refuse_long_line()
             return
         try:

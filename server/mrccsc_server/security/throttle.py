@@ -20,7 +20,7 @@ class Throttle:
     """
 
     def __init__(self, clock: Clock, *, rate: float, burst: int, keys: int = KEYS) -> None:
-        self._clock = clock
+        self._monotonic = clock.monotonic
         self._interval = 1.0 / rate
         self._tolerance = burst / rate
         self._keys = keys
@@ -31,15 +31,18 @@ class Throttle:
 
         A ``count`` above the burst is let through once the bucket is full, and paid off afterwards.
         """
-        now = self._clock.monotonic()
-        full_at = max(self._full_at.get(key, now), now)
+        now = self._monotonic()
+        known = self._full_at
+        full_at = known.get(key, now)
+        if full_at < now:
+            full_at = now
         cost = count * self._interval
         wait = full_at + min(cost, self._tolerance) - self._tolerance - now
         if wait > 1e-9:
             return max(1, round(wait * 1000))
-        self._full_at[key] = full_at + cost
-        self._full_at.move_to_end(key)
-        if len(self._full_at) > self._keys:
+        known[key] = full_at + cost
+        known.move_to_end(key)
+        if len(known) > self._keys:
             self._forget(now)
         return 0
 
@@ -50,7 +53,7 @@ class Throttle:
 
     def charge(self, key: object) -> None:
         """Take one that was allowed elsewhere. What is owed so stays below one burst."""
-        now = self._clock.monotonic()
+        now = self._monotonic()
         full_at = max(self._full_at.get(key, now), now)
         self._full_at[key] = min(full_at + self._interval, now + 2 * self._tolerance)
         self._full_at.move_to_end(key)
