@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--systems", default=",".join(SYSTEMS), help=", ".join(SYSTEMS))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--warm", type=float, default=0.5, help="seconds before measuring")
-    parser.add_argument("--seconds", type=float, default=4.0, help="seconds of a round; curves take half of it")
+    parser.add_argument("--seconds", type=float, default=3.0, help="seconds of a round; curves take half of it")
     parser.add_argument("--keep", type=Path, default=KEPT, help="where results are kept as they come")
     return parser
 
