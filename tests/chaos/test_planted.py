@@ -15,14 +15,16 @@ from mrccsc_server.cluster.memory import MemoryHub
 from mrccsc_tui.client import RequestError
 from mrccsc_tui.engine import engine
 from mrccsc_tui.link.connection import Connection
-from tests.chaos import planted
+from tests.chaos import planted, wrong_lines
 from tests.chaos.checker import judge
 from tests.chaos.checker.violation import Violation, names
 from tests.chaos.history import Record
 from tests.chaos.nodes import Nodes, put_in_seams
 from tests.chaos.planted import FAULTS, MUTANTS, Ground, Luck, Plant, lose_hints_without_a_sweep
 from tests.chaos.trial import Trial, until
+from tests.chaos.wrong_lines import WRONG_LINES
 
+PLANTED = {**MUTANTS, **WRONG_LINES}
 ACKED = 150
 ROUNDS = 2
 RACES = 2
@@ -124,7 +126,7 @@ def quiet_log() -> object:
 
 
 @pytest.mark.timeout(TRIES * (LASTS + 3 * ENDS))
-@pytest.mark.parametrize("plant", MUTANTS, ids=lambda plant: plant.__name__)
+@pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
 async def test_a_planted_fault_is_found(plant: Plant, tmp_path: Path) -> None:
     terms = TERMS.get(plant, Terms())
     found: list[list[str]] = []
@@ -141,7 +143,7 @@ async def test_a_planted_fault_is_found(plant: Plant, tmp_path: Path) -> None:
             folder.mkdir()
             _, violations = await play(folder, patch, plant, terms=replace(terms, seed=terms.seed + number))
         found.append(names(violations))
-        if MUTANTS[plant] & set(found[-1]):
+        if PLANTED[plant] & set(found[-1]):
             return
     pytest.fail(f"the checker found only {found}")
 
@@ -154,8 +156,9 @@ async def test_the_true_code_survives_the_same_faults(tmp_path: Path, monkeypatc
 def test_every_mutant_is_named() -> None:
     plants = {
         name
-        for name, one in vars(planted).items()
-        if getattr(one, "__module__", "") == planted.__name__ and callable(one) and not isinstance(one, type)
+        for module in (planted, wrong_lines)
+        for name, one in vars(module).items()
+        if getattr(one, "__module__", "") == module.__name__ and callable(one) and not isinstance(one, type)
     }
-    named = {plant.__name__ for plant in (*MUTANTS, *FAULTS)}
+    named = {plant.__name__ for plant in (*PLANTED, *FAULTS)}
     assert {name for name in plants if not name.startswith("_")} == named
