@@ -37,10 +37,12 @@ class Row:
 
 
 def seated(rooms: Iterable[Room], nodes: int, *, only_senders: bool = False) -> list[Seat]:
-    """The first member of each room sends, the others read; those of one room are spread over the nodes in turn."""
+    """The first member of each room sends, the others read. Those of one room are spread over the nodes in turn, and
+    each room begins at the next node.
+    """
     return [
-        Seat(user.token, room.conv, place == 0, place % nodes)
-        for room in rooms
+        Seat(user.token, room.conv, place == 0, (place + number) % nodes)
+        for number, room in enumerate(rooms)
         for place, user in enumerate(room.members[:1] if only_senders else room.members)
     ]
 
