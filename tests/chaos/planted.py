@@ -190,7 +190,8 @@ def check_membership_outside(ground: Ground) -> None:
 
     def outdate(facts: Facts, need: Needs) -> None:
         now = time.monotonic()
-        askers = {(conv, by) for conv, by, _ in need.cids}
+        # Those who come in are looked at as they are.
+        askers = {(conv, user) for conv, user in need.members if user not in need.users | need.groups}
         for key, member in list(facts.members.items()):
             if member.state == "member":
                 seen[key] = now
