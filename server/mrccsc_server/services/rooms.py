@@ -81,10 +81,12 @@ class Rooms:
             if self._live.is_inside(session.user, conv):
                 break
             # The node has come further for others meanwhile: the session begins where the conversation is now.
-            view = await self.view(session, conv)
-            self._live.introduce(session.user, view, session)
+            views = await self._store.conversations.views(conv, (session.user,))
+            if session.user not in views:
+                break
+            self._live.introduce(session.user, views[session.user], session)
             if self._live.is_inside(session.user, conv):
-                return view
+                return views[session.user]
         if isinstance(outcome, Stored) and outcome.view is not None:
             return {**outcome.view, "head": outcome.entry["seq"], "last": outcome.entry}
         return await self.view(session, conv)
