@@ -1,4 +1,4 @@
-"""No fault is seen to bite when it does nothing; the timeline says what was when."""
+"""No fault is seen to bite when it does nothing; documents and timeline say what each is and when it was."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.chaos import timeline
 from tests.chaos.checker.trace import Trace
-from tests.chaos.faults.kinds import EMBEDDED
+from tests.chaos.faults.kinds import CLUSTER, EMBEDDED
 from tests.chaos.harmless import find_liars
 from tests.chaos.story import Story
 
@@ -20,6 +20,12 @@ from tests.chaos.story import Story
 async def test_no_fault_is_seen_to_bite_that_does_nothing(tmp_path: Path) -> None:
     asyncio.get_running_loop().set_debug(False)
     assert await find_liars("embedded", tmp_path, EMBEDDED) == {}
+
+
+def test_the_documents_say_how_each_fault_is_made() -> None:
+    section = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text().partition("## The faults")[2]
+    rows = [line.strip("| ").split(" | ")[0] for line in section.partition("\n## ")[0].splitlines() if line[:2] == "| "]
+    assert sorted(rows[1:]) == sorted({kind.name for kind in (*EMBEDDED, *CLUSTER)})
 
 
 def test_the_timeline_has_a_row_for_each_kind_of_fault() -> None:
