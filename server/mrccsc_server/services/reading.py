@@ -18,8 +18,14 @@ INDEX_PAUSE = 0.2
 """Seconds between two looks for entries to index: what was sent is found well within two seconds."""
 
 INDEX_BATCH = 256
-"""Entries indexed in one transaction, few enough not to hold up a commit for long. Where more are behind, indexing
-rests as long as it has worked: what is said now goes before what can be found."""
+"""Entries indexed in one transaction, few enough not to hold up a commit for long."""
+
+INDEX_REST = 3.0
+"""Where more are behind, indexing rests so many times as long as it has worked: what is said now goes before what can be
+found. On a node that is busy to its limit search falls behind, and catches up when that is over."""
+
+INDEX_REST_MAX = 1.0
+"""Seconds."""
 
 
 class Reading:
@@ -65,7 +71,8 @@ class Reading:
             except Exception:
                 log.exception("Indexing failed; it goes on with the next entries")
                 done = 0
-            await asyncio.sleep(INDEX_PAUSE if done < INDEX_BATCH else min(INDEX_PAUSE, clock() - began))
+            worked = clock() - began
+            await asyncio.sleep(INDEX_PAUSE if done < INDEX_BATCH else min(INDEX_REST_MAX, INDEX_REST * worked))
 
 
 def _position(cursor: str | None) -> int | None:
