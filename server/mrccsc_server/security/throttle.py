@@ -33,9 +33,7 @@ class Throttle:
         """
         now = self._monotonic()
         known = self._full_at
-        full_at = known.get(key, now)
-        if full_at < now:
-            full_at = now
+        full_at = max(known.get(key, now), now)
         cost = count * self._interval
         wait = full_at + min(cost, self._tolerance) - self._tolerance - now
         if wait > 1e-9:

@@ -21,8 +21,8 @@ INDEX_BATCH = 256
 """Entries indexed in one transaction, few enough not to hold up a commit for long."""
 
 INDEX_REST = 3.0
-"""Where more are behind, indexing rests so many times as long as it has worked: what is said now goes before what can be
-found. On a node that is busy to its limit search falls behind, and catches up when that is over."""
+"""Where more are behind, indexing rests so many times as long as it has worked: what is said now goes before what can
+be found. On a node that is busy to its limit search falls behind, and catches up when that is over."""
 
 INDEX_REST_MAX = 1.0
 """Seconds."""
