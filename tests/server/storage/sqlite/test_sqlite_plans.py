@@ -29,7 +29,9 @@ from tests.server.storage.scene import (
     sign,
 )
 
-WHOLE = re.compile(r"SCAN (?!CONSTANT|json_each|asked|n\b|\(subquery)(\w+)(?! USING (COVERING )?INDEX conversation_found)")
+WHOLE = re.compile(
+    r"SCAN (?!CONSTANT|json_each|asked|n\b|\(subquery)(\w+)(?! USING (COVERING )?INDEX conversation_found)"
+)
 
 
 async def daily_use(scene: Scene) -> None:
