@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -32,6 +33,8 @@ N = TypeVar("N", bound=_Named)
 
 def main() -> int:
     """Exit code 1 when something failed, or ``--check`` found a loss."""
+    # Nodes start as installed ones do: with their bytecode at hand.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     parser = _parser()
     options = parser.parse_args()
     if options.render:
