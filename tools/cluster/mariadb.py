@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from urllib.parse import quote
 
-import pymysql
+import pymysql  # type: ignore[import-untyped]
 
 from tools.cluster.process import Program, ProgramError, free_port
 
