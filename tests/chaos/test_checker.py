@@ -79,6 +79,22 @@ def test_an_ack_may_come_after_a_view_that_has_it_already(good: History) -> None
     assert "I7" in names(judge(good))
 
 
+def test_what_is_asked_for_again_before_its_refusal_is_heard_counts_by_the_last_answer(good: History) -> None:
+    """Who was let in again meanwhile has it stored by the second attempt; the first alone would not be."""
+    said = next(one for one in pick(good, "said", "message.send", client="ann") if one["frame"]["text"] == "hello")
+    at = good.index(said)
+    first = {**said, "frame": {**said["frame"], "id": 99}}
+    refused = {**said, "what": "heard", "frame": {"type": "error", "re": 99, "code": "not_found"}}
+    good[at : at + 1] = [first, said, refused]
+    renumber(good)
+    assert [one.story(good) for one in judge(good)] == []
+    good[at + 1 : at + 3] = [refused]
+    ack = pick(good, "heard", "ack", client="ann", seq=3)[0]
+    ack["frame"]["re"] = 99
+    renumber(good)
+    assert "I3" in names(judge(good))
+
+
 def test_what_is_read_of_a_line_that_is_gone_begins_no_presence(good: History) -> None:
     lost = next(one for one in good if one["what"] == "lost" and one["client"] == "bob")
     ready = pick(good, "heard", "session.ready", client="bob")[0]

@@ -132,9 +132,9 @@ def check_refused(trace: Trace) -> Iterator[Violation]:
     """I3: what was refused for good never appears, and nothing appears that nobody asked for.
 
     Where an attempt under the same cid had no answer, that one may still have been on its way: it was unknown. What
-    was asked for once more after a refusal, as what stands behind a refused word is, counts by the last answer. But
-    what everybody could see in the log before it was asked for again is not refused, whoever asks from wherever: a
-    retry gets its seq (promise 2).
+    was asked for once more, before its refusal was heard or after, counts by the last answer. But what everybody could
+    see in the log before it was asked for again is not refused, whoever asks from wherever: a retry gets its seq
+    (promise 2).
     """
     attempts: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for said in trace.by_what["said"]:
@@ -168,7 +168,7 @@ def check_refused(trace: Trace) -> Iterator[Violation]:
         seen = visible(log.conv, entry["seq"])
         if seen is not None and seen["n"] < request["n"]:
             yield found("I3", f"{place}, as could be seen before it was asked for again", seen, request, error)
-        elif code != "rate_limited" and (client, cid) not in unknown and attempts[client, cid][-1]["n"] < error["n"]:
+        elif code != "rate_limited" and (client, cid) not in unknown and attempts[client, cid][-1]["n"] <= request["n"]:
             yield found("I3", place, request, error)
     asked = {cid for _, cid in attempts}
     watched = set(trace.users.values())
