@@ -24,8 +24,8 @@ async def test_two_people_meet(stage: Stage) -> None:
 
     # Alice writes; Bob types, answers, and Alice reads it.
     conv = await alice.opens(bob)
-    hello = await alice.says(conv, f"Hello @{bob.username}, tea?")
     await bob.sees_next("conversation", conversation={"conv": conv, "peer": alice.id, "unread": 0})
+    hello = await alice.says(conv, f"Hello @{bob.username}, tea?")
     await bob.sees_next("entry", seq=hello["seq"], by=alice.id, mentions=[bob.id])
     bob.notify("read.mark", conv=conv, seq=hello["seq"])
     await alice.sees_next("read.marked", conv=conv, user=bob.id, seq=hello["seq"])
