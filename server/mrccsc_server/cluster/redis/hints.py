@@ -153,7 +153,7 @@ _command = _validator(Command)
 def _pack_entry(stored: Stored) -> Parcel:
     entry = stored.entry
     # As it goes to clients: whoever unpacks it passes over that it has a type.
-    body = b'1e{"entry":' + stored.line[:-1]
+    body = VERSION + b'e{"entry":' + stored.line[:-1]
     if stored.view is not None:
         body += b',"view":' + to_json(stored.view)
     if stored.gone is not None:
