@@ -266,7 +266,10 @@ async def test_a_revoked_device_is_signed_out_for_good(party: Party) -> None:
     phone = await party.device(me(ann).username, "phone")
     listed = await ann.sessions()
     assert len(listed) == 2
+    token_when_told: list[bool] = []
+    phone.subscribe(lambda _: token_when_told.append(phone.has_token) if phone.status.phase == "stopped" else None)
     await ann.revoke_session(next(one.session for one in listed if not one.current))
     await wait_until(lambda: phone.status.phase == "stopped", "being signed out")
+    assert not any(token_when_told)
     assert not phone.has_token
     assert phone.status.reason

@@ -181,7 +181,7 @@ class Workers:
 
 @pytest.fixture
 async def workers(site: Site, tmp_path: Path) -> AsyncIterator[Workers]:
-    http = free_port()
+    http = free_port(in_a_row=3)
     command = [COMMAND, "--workers", "3", "--port", "0", "--node", "team", "--http", f"127.0.0.1:{http}", "--unlimited"]
     workers = Workers(Program("workers", command, tmp_path, environ(site.cluster)))
     await site.do(lambda: workers.program.start(lambda: workers.output.count("accepts on") == 3))

@@ -27,14 +27,15 @@ class ProgramError(Exception):
     """A program did not start; the message ends with the last lines that it wrote."""
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that nothing listens on now, and that the system gives to no outgoing connection.
+def free_port(in_a_row: int = 1) -> int:
+    """A port of 127.0.0.1 that nothing listens on now, nor on those ``in_a_row`` from it.
 
-    So a program finds its port free again when it is started again.
+    The system gives none of them to an outgoing connection, so a program finds its port free again when it is started
+    again.
     """
     while True:
-        port = random.randrange(*PORTS)
-        if is_free(port):
+        port = random.randrange(PORTS[0], PORTS[1] - in_a_row)
+        if all(is_free(port + more) for more in range(in_a_row)):
             return port
 
 

@@ -137,20 +137,25 @@ class Engine:
         try:
             await line.run(request, tell)
         except (LineLost, RequestError) as failure:
-            self._gone()
+            resumed = signed_in is None or signed_in.done()
+            if resumed and session_is_over(failure):
+                # Before anybody hears of it: who hears that the session is over shall find no token.
+                self.token = None
+            self._stopped(line, str(failure))
             if signed_in is not None and not signed_in.done():
                 refusal = failure if isinstance(failure, RequestError) else RequestError("offline", str(failure))
                 signed_in.set_exception(refusal)
                 return
-            if session_is_over(failure):
-                self.token = None
             self.publish([SignedOut()])
         except Exception:
             log.exception("the line failed")
             reason = "This client failed; its log file says why."
-            self._status(replace(line.status, phase="stopped", reason=reason))
+            self._stopped(line, reason)
             if signed_in is not None and not signed_in.done():
                 signed_in.set_exception(RequestError("no_answer", reason))
+
+    def _stopped(self, line: Line, reason: str) -> None:
+        self._status(replace(line.status, phase="stopped", attempt=0, node=None, reason=reason))
 
     def _resume(self, welcome: Frame) -> Frame:
         """Resume with as many cursors as fit into a line, those of the latest conversations first."""

@@ -76,7 +76,7 @@ class Line:
         """Keep the line up; with ``sign_in`` begin with that request, which is tried once.
 
         Ends only by raising: :class:`RequestError` or :class:`LineLost` when the first sign-in failed, or when the
-        server said for good not to come back.
+        server said for good not to come back. That it has stopped is for the caller to say.
         """
         while True:
             began = None
@@ -91,7 +91,6 @@ class Line:
                 if began is not None and self._clock.monotonic() - began.at >= STABLE:
                     self._backoff.reset()
                 if sign_in is not None or _final(failure):
-                    self._say(LinkStatus(phase="stopped", reason=str(failure)))
                     raise
                 await self._wait(failure)
             finally:
