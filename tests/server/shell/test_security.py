@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from argon2 import extract_parameters
+from argon2 import PasswordHasher, extract_parameters
+from argon2.exceptions import VerifyMismatchError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,6 +56,8 @@ async def test_an_unknown_user_costs_the_same_work() -> None:
     passwords._matches = lambda stored, password: hashed.append(stored) or matches(stored, password)  # type: ignore[func-returns-value,method-assign]
     assert not await passwords.verify(None, "whatever it is")
     assert extract_parameters(hashed[0]) == extract_parameters(await passwords.hash("x" * 8))
+    with pytest.raises(VerifyMismatchError):  # Computed, and not refused for its form.
+        PasswordHasher().verify(hashed[0], "whatever it is")
     passwords.close()
 
 
