@@ -13,7 +13,7 @@ from mrccsc_server import endpoint
 from mrccsc_server.availability import Availability
 from mrccsc_server.clock import SystemClock
 from mrccsc_server.cluster import ClusterError, make_cluster
-from mrccsc_server.config import Settings, StartError
+from mrccsc_server.config import Settings
 from mrccsc_server.handlers import MessageDispatcher
 from mrccsc_server.net import listener
 from mrccsc_server.net.admission import Admission
@@ -23,6 +23,7 @@ from mrccsc_server.ports import Cluster, Command, NodeInfo, Store, StoreAway, St
 from mrccsc_server.security.passwords import Passwords
 from mrccsc_server.security.throttle import Throttle
 from mrccsc_server.services.wiring import Services
+from mrccsc_server.start_error import StartError
 from mrccsc_server.storage import make_store
 from mrccsc_server.telemetry.health import Health
 from mrccsc_server.telemetry.http import status_app

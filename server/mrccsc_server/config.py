@@ -20,16 +20,13 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import PydanticCustomError
 
+from mrccsc_server.start_error import StartError
 from mrccsc_server.telemetry.logging import LogFormat, LogLevel
 from mrccsc_shared.limits import Limits
 
 PREFIX = "MRCCSC_"
 RATES = ("sends", "requests", "changes", "address", "sign_in")
 UNLIMITED = 1_000_000_000
-
-
-class StartError(Exception):
-    """The server cannot start, or a command cannot be carried out: one sentence for the operator; exit code 2."""
 
 
 def default_data_dir(environ: Mapping[str, str] = os.environ) -> Path:

@@ -9,8 +9,9 @@ import ssl
 from ipaddress import ip_address
 from wsgiref.types import WSGIApplication
 
-from mrccsc_server.config import Settings, StartError
+from mrccsc_server.config import Settings
 from mrccsc_server.net import listener
+from mrccsc_server.start_error import StartError
 from mrccsc_server.telemetry.http import StatusServer
 
 log = logging.getLogger(__name__)

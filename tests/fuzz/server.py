@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from mrccsc_server.cluster.redis import address as redis
 from mrccsc_server.cluster.redis import hints
-from mrccsc_server.config import Settings, StartError, load
+from mrccsc_server.config import Settings, load
 from mrccsc_server.domain import tokens
 from mrccsc_server.net.proxy import V1, V1_MAX, V2, V2_MAX, ProxyError, ProxyHeader
 from mrccsc_server.ports import Command, ConversationHint, HeadHint, PresenceHint, SessionsEnded, StoreError, UserHint
+from mrccsc_server.start_error import StartError
 from mrccsc_server.storage.mysql import url as mysql
 from tests.fuzz.inputs import Target, damaged, pieces
 from tests.server.cluster.actors import message

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any, ClassVar, NoReturn
 
-from mrccsc_server.config import StartError
+from mrccsc_server.start_error import StartError
 from mrccsc_shared import __version__
 
 

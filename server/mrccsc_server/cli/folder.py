@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mrccsc_server.config import StartError
 from mrccsc_server.endpoint import join
+from mrccsc_server.start_error import StartError
 
 LOCK = "lock"
 ADDRESS = "server.json"

@@ -12,8 +12,9 @@ from typing import TypeVar
 
 from mrccsc_server.cluster import ClusterError
 from mrccsc_server.cluster.operator import Operator, operator
-from mrccsc_server.config import Settings, StartError
+from mrccsc_server.config import Settings
 from mrccsc_server.ports import Command, NodeInfo
+from mrccsc_server.start_error import StartError
 
 T = TypeVar("T")
 

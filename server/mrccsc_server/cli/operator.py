@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 
 from mrccsc_server.cli import nodes
 from mrccsc_server.cli.folder import DataFolder
-from mrccsc_server.config import Settings, StartError
+from mrccsc_server.config import Settings
 from mrccsc_server.ports import Store, StoreError
 from mrccsc_server.security.passwords import Passwords
 from mrccsc_server.security.tokens import new_invite
+from mrccsc_server.start_error import StartError
 from mrccsc_server.storage import make_store
 from mrccsc_server.telemetry.logging import escape
 from mrccsc_shared.errors import Refusal

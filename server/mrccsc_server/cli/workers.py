@@ -15,7 +15,8 @@ from typing import NoReturn
 
 from mrccsc_server import endpoint
 from mrccsc_server.cli.serve import serve
-from mrccsc_server.config import Settings, StartError
+from mrccsc_server.config import Settings
+from mrccsc_server.start_error import StartError
 from mrccsc_server.telemetry.logging import set_up
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,8 @@ import pytest
 
 from mrccsc_server import config
 from mrccsc_server.cli import arguments
-from mrccsc_server.config import Settings, StartError, load
+from mrccsc_server.config import Settings, load
+from mrccsc_server.start_error import StartError
 
 
 def settings(*argv: str, **environ: str) -> Settings:
