@@ -8,9 +8,7 @@ import time
 class SystemClock:
     """Real time."""
 
-    def monotonic(self) -> float:
-        """Seconds since some fixed moment."""
-        return time.monotonic()
+    monotonic = staticmethod(time.monotonic)  # Asked for every message: no call around it.
 
     def now(self) -> int:
         """Milliseconds since 1970."""

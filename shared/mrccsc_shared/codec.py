@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Union, cast
 
+import orjson
 from pydantic import Field, TypeAdapter, ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from mrccsc_shared.entry import Entry
 from mrccsc_shared.errors import ErrorCode, Refusal
@@ -47,12 +48,12 @@ def decode_request(line: bytes) -> Request:
 
 def encode(frame: Mapping[str, Any]) -> bytes:
     """One line of a frame or request in its dictionary form, newline included."""
-    return to_json(frame) + b"\n"
+    return orjson.dumps(frame, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def encode_entry(entry: Entry) -> bytes:
     """The line of an ``entry`` event."""
-    return to_json({"type": "entry", **entry}) + b"\n"
+    return orjson.dumps({"type": "entry", **entry}, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def encode_request(request: Request) -> bytes:

@@ -32,7 +32,8 @@ class LineSplitter:
 
         Lines that were complete before the long one are on the exception as ``args[0]``.
         """
-        *complete, rest = data.split(b"\n")
+        complete = data.split(b"\n")
+        rest = complete.pop()
         lines: list[bytes] = []
         for line in complete:
             if self._parts:
@@ -42,7 +43,7 @@ class LineSplitter:
                 self._size = 0
             if len(line) >= self.cap:
                 raise LineTooLong(lines)
-            if line.endswith(b"\r"):
+            if line[-1:] == b"\r":
                 line = line[:-1]
             if line:
                 lines.append(line)

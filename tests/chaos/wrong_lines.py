@@ -25,7 +25,7 @@ def forget_who_left(ground: Ground) -> None:
     """Answer a retry only to those who are members still."""
     known = Plan._known
 
-    def of_members(self: Plan, op: Any) -> Duplicate | None:
+    def of_members(self: Plan, op: Any) -> Any:
         mine = self._ledger.facts.members.get((op.conv, op.by))
         return known(self, op) if mine is not None and mine.active else None
 
@@ -36,9 +36,9 @@ def name_another_seq(ground: Ground) -> None:
     """Answer a retry with the seq after the right one."""
     known = Plan._known
 
-    def beside(self: Plan, op: Any) -> Duplicate | None:
+    def beside(self: Plan, op: Any) -> Any:
         found = known(self, op)
-        return None if found is None else replace(found, seq=found.seq + 1)
+        return replace(found, seq=found.seq + 1) if isinstance(found, Duplicate) else found
 
     ground.patch(Plan, "_known", beside)
 

@@ -13,7 +13,7 @@ from mrccsc_shared.errors import CloseCode, ErrorCode
 from mrccsc_shared.messages import FRAMES, Request
 from tools.protocol_docs.__main__ import render
 
-ALLOWED = {"mrccsc_shared", "pydantic", "pydantic_core", "regex", "typing_extensions"}
+ALLOWED = {"mrccsc_shared", "pydantic", "orjson", "pydantic_core", "regex", "typing_extensions"}
 FORBIDDEN = {
     "asyncio",
     "socket",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from pydantic_core import to_json
+import orjson
 
 from mrccsc_shared.limits import MAX_SERVER_LINE
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 def size(part: object) -> int:
     """Bytes that a part takes within a line, the comma after it included."""
-    return len(to_json(part)) + 1
+    return len(orjson.dumps(part)) + 1
 
 
 def fitting(parts: Iterable[T], max_bytes: int = LIST_BYTES, measure: Callable[[T], int] = size) -> tuple[list[T], int]:

@@ -16,7 +16,7 @@ from mrccsc_server.domain.state import (
     Membership,
     MessageState,
 )
-from mrccsc_shared.entry import Entry, EntryKind
+from mrccsc_shared.entry import Entry, EntryKind, MessageEntry
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.limits import Limits
 
@@ -42,25 +42,19 @@ class Ledger:
         data: dict[str, object] | None = None,
     ) -> EntryRow:
         """Make the next entry of a conversation."""
-        conversation.head += 1
-        conversation.at = max(conversation.at, self.facts.now)
-        self.touch(conversation)
-        row = EntryRow(
-            op.conv,
-            conversation.head,
-            kind,
-            op.by,
-            conversation.at,
-            op.cid,
-            op.digest,
-            text,
-            mentions,
-            target,
-            subject,
-            data or {},
-        )
+        conv, by, cid, digest = op.conv, op.by, op.cid, op.digest
+        conversation.head = seq = conversation.head + 1
+        at = self.facts.now
+        if at > conversation.at:
+            conversation.at = at
+        else:
+            at = conversation.at
+        if not conversation.changed:
+            conversation.changed = True
+            self.changes.conversations.append(conversation)
+        row = EntryRow(conv, seq, kind, by, at, cid, digest, text, mentions, target, subject, data)
         self.changes.entries.append(row)
-        self.facts.known[op.conv, op.by, op.cid] = Known(row.seq, row.at, op.digest)
+        self.facts.known[conv, by, cid] = Known(seq, at, digest)
         return row
 
     def message(self, seq: int, conversation: ConversationState, mine: Membership) -> MessageState:
@@ -98,22 +92,41 @@ class Ledger:
             if (row.conv, row.seq) == (message.conv, message.edit):
                 row.text, row.mentions = "", ()
 
-    def touch(self, record: ConversationState | Membership | MessageState) -> None:
-        """Note a record that was changed, once."""
-        if record.changed:
-            return
-        record.changed = True
-        match record:
-            case ConversationState():
-                self.changes.conversations.append(record)
-            case Membership():
-                self.changes.members.append(record)
-            case MessageState():
-                self.changes.messages.append(record)
+    def touch_member(self, member: Membership) -> None:
+        """Note a membership that was changed, once."""
+        if not member.changed:
+            member.changed = True
+            self.changes.members.append(member)
+
+    def touch_message(self, message: MessageState) -> None:
+        """Note a message that was changed, once."""
+        if not message.changed:
+            message.changed = True
+            self.changes.messages.append(message)
+
+
+def message_to_wire(row: EntryRow, text: str, reply_to: int | None) -> MessageEntry:
+    """The wire form of a message that was just sent."""
+    seq = row.seq
+    entry: MessageEntry = {
+        "conv": row.conv,
+        "seq": seq,
+        "kind": "message",
+        "by": row.by,
+        "at": row.at,
+        "cid": row.cid,
+        "text": text,
+        "rev": seq,
+    }
+    if reply_to is not None:
+        entry["reply_to"] = reply_to
+    if row.mentions:
+        entry["mentions"] = list(row.mentions)
+    return entry
 
 
 def entry_to_wire(row: EntryRow) -> Entry:
-    """The wire form of an entry that was just made."""
+    """The wire form of any other entry that was just made."""
     entry: dict[str, Any] = {
         "conv": row.conv,
         "seq": row.seq,
@@ -122,16 +135,14 @@ def entry_to_wire(row: EntryRow) -> Entry:
         "at": row.at,
         "cid": row.cid,
     }
-    if row.kind == "message":
-        entry["text"] = row.text
-        entry["rev"] = row.seq
-    elif row.kind == "edit":
+    if row.kind == "edit":
         entry["text"] = row.text
     if row.target is not None:
         entry["target"] = row.target
     if row.subject is not None:
         entry["user"] = row.subject
-    entry.update(row.data)
+    if row.data:
+        entry.update(row.data)
     if row.mentions:
         entry["mentions"] = list(row.mentions)
     return cast(Entry, entry)

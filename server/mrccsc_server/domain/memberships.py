@@ -50,7 +50,7 @@ def _add(ledger: Ledger, op: Operation, conversation: ConversationState, user: i
     member.state, member.role, member.joined = "member", "member", before + 1
     member.read, member.read_messages, member.read_own = before, conversation.messages, member.sent
     member.unread_from = None
-    ledger.touch(member)
+    ledger.touch_member(member)
     conversation.members += 1
     row = ledger.append(op, conversation, "join", subject=user, data={"reason": reason})
     return Stored(entry_to_wire(row), view=_joined_view(conversation, member, before))
@@ -82,7 +82,7 @@ def remove(ledger: Ledger, op: Remove, conversation: ConversationState, mine: Me
     if theirs is None:
         theirs = ledger.facts.members[op.conv, op.user] = Membership(op.conv, op.user, "banned", "member", 0)
     theirs.state = "banned"
-    ledger.touch(theirs)
+    ledger.touch_member(theirs)
     return unchanged(conversation)
 
 
@@ -90,7 +90,7 @@ def _drop(
     ledger: Ledger, op: Operation, conversation: ConversationState, member: Membership, reason: LeaveReason
 ) -> Stored:
     member.state, member.role = reason, "member"
-    ledger.touch(member)
+    ledger.touch_member(member)
     ledger.facts.groups[member.user] = ledger.facts.groups.get(member.user, 1) - 1
     conversation.members -= 1
     gone: GoneReason = reason
@@ -107,7 +107,7 @@ def unban(ledger: Ledger, op: Unban, conversation: ConversationState, mine: Memb
     theirs = ledger.facts.members.get((op.conv, op.user))
     if theirs is not None and theirs.state == "banned":
         theirs.state = "removed"
-        ledger.touch(theirs)
+        ledger.touch_member(theirs)
     elif op.user not in ledger.facts.users:
         raise Refusal(ErrorCode.NOT_FOUND, "There is no such user.")
     return unchanged(conversation)
@@ -125,9 +125,9 @@ def set_role(ledger: Ledger, op: SetRole, conversation: ConversationState, mine:
         raise Refusal(ErrorCode.FORBIDDEN, "Hand the group over by making another member its owner.")
     if op.role == "owner":
         mine.role = "admin"
-        ledger.touch(mine)
+        ledger.touch_member(mine)
     theirs.role = op.role
-    ledger.touch(theirs)
+    ledger.touch_member(theirs)
     row = ledger.append(op, conversation, "role", subject=op.user, data={"role": op.role})
     return Stored(entry_to_wire(row))
 

@@ -7,7 +7,7 @@ has changed anything.
 from __future__ import annotations
 
 from mrccsc_server.domain import permissions
-from mrccsc_server.domain.ledger import Ledger, entry_to_wire
+from mrccsc_server.domain.ledger import Ledger, entry_to_wire, message_to_wire
 from mrccsc_server.domain.operations import Delete, Edit, React, Send
 from mrccsc_server.domain.state import ConversationState, Duplicate, Membership, MessageState, ReactionState, Stored
 from mrccsc_shared.errors import ErrorCode, Refusal
@@ -19,24 +19,19 @@ def send(ledger: Ledger, op: Send, conversation: ConversationState, mine: Member
     permissions.require_writable(conversation)
     if op.after is not None and (op.conv, op.by, op.after) not in ledger.facts.known:
         raise Refusal(ErrorCode.UNAVAILABLE, "The message before this one is not stored yet; send it first.")
-    data: dict[str, object] = {}
-    if op.reply_to is not None:
-        ledger.message(op.reply_to, conversation, mine)
-        data["reply_to"] = op.reply_to
+    reply_to = op.reply_to
+    data: dict[str, object] | None = None
+    if reply_to is not None:
+        ledger.message(reply_to, conversation, mine)
+        data = {"reply_to": reply_to}
     conversation.messages += 1
     mine.sent += 1
-    ledger.touch(mine)
-    mentions = ledger.mentions(op.conv, op.names)
-    row = ledger.append(
-        op,
-        conversation,
-        "message",
-        text=op.text,
-        mentions=mentions,
-        data=data,
-    )
-    ledger.changes.mentions.extend((user, op.conv, row.seq) for user in mentions if user != op.by)
-    return Stored(entry_to_wire(row))
+    ledger.touch_member(mine)
+    mentions = ledger.mentions(op.conv, op.names) if op.names else ()
+    row = ledger.append(op, conversation, "message", text=op.text, mentions=mentions, data=data)
+    if mentions:
+        ledger.changes.mentions.extend((user, op.conv, row.seq) for user in mentions if user != op.by)
+    return Stored(message_to_wire(row, op.text, reply_to))
 
 
 def edit(ledger: Ledger, op: Edit, conversation: ConversationState, mine: Membership) -> Stored | Duplicate:
@@ -53,7 +48,7 @@ def edit(ledger: Ledger, op: Edit, conversation: ConversationState, mine: Member
     ledger.supersede_edit(message)
     message.text, message.mentions = op.text, mentions
     message.edit, message.edited, message.rev = row.seq, row.at, row.seq
-    ledger.touch(message)
+    ledger.touch_message(message)
     return Stored(entry_to_wire(row))
 
 
@@ -75,7 +70,7 @@ def delete(ledger: Ledger, op: Delete, conversation: ConversationState, mine: Me
         ledger.changes.reactions.pop(key, None)
     message.text, message.mentions, message.edited = "", (), None
     message.delete, message.deleted, message.rev = row.seq, row.at, row.seq
-    ledger.touch(message)
+    ledger.touch_message(message)
     return Stored(entry_to_wire(row))
 
 
@@ -99,7 +94,7 @@ def react(ledger: Ledger, op: React, conversation: ConversationState, mine: Memb
     row = ledger.append(op, conversation, "reaction", target=op.target, data={"emoji": op.emoji, "on": op.on})
     ledger.facts.reactions[key] = ledger.changes.reactions[key] = ReactionState(op.on, row.seq, row.at)
     message.rev = row.seq
-    ledger.touch(message)
+    ledger.touch_message(message)
     return Stored(entry_to_wire(row))
 
 

@@ -88,6 +88,7 @@ class Plan:
     """
 
     def __init__(self, facts: Facts, limits: Limits) -> None:
+        self._facts = facts
         self._ledger = Ledger(facts, limits)
 
     @property
@@ -102,20 +103,15 @@ class Plan:
         except Refusal as refusal:
             return refusal
 
-    def _known(self, op: Operation) -> Duplicate | None:
+    def _known(self, op: Operation) -> Duplicate | Refusal | None:
         # A retry is answered as before even when its sender is no member any more: the entry is theirs.
-        known = self._ledger.facts.known.get((op.conv, op.by, op.cid))
-        if known is None:
-            return None
-        outcome = judge_retry(op, known)
-        if isinstance(outcome, Refusal):
-            raise outcome
-        return outcome
+        known = self._facts.known.get((op.conv, op.by, op.cid))
+        return None if known is None else judge_retry(op, known)
 
     def _judge(self, op: Operation) -> Stored | Duplicate:
-        ledger = self._ledger
-        conversation = ledger.facts.conversations.get(op.conv)
-        mine = ledger.facts.members.get((op.conv, op.by))
+        ledger, facts = self._ledger, self._facts
+        conversation = facts.conversations.get(op.conv)
+        mine = facts.members.get((op.conv, op.by))
         if isinstance(op, Join):
             if conversation is None or mine is None or not mine.active:
                 return memberships.join(ledger, op, permissions.require_joinable(conversation, mine))

@@ -171,7 +171,7 @@ class EntryRow:
     mentions: tuple[int, ...] = ()
     target: int | None = None
     subject: int | None = None
-    data: dict[str, object] = field(default_factory=dict)
+    data: dict[str, object] | None = None
 
 
 @dataclass(slots=True)

@@ -32,7 +32,13 @@ class MessageDispatcher:
     def received(self, connection: Connection, request: Request) -> None:
         """Start what the request asks for. Log operations are queued at once, so that they keep their order."""
         signed_in: Session | None = connection.session
-        if request.type in session.OPENING:
+        operation = message.OPERATIONS.get(request.type)
+        if operation is not None and signed_in is not None:
+            try:
+                operation(self._services, connection, signed_in, request)
+            except Refusal as refusal:
+                self._refuse(connection, request, refusal)
+        elif request.type in session.OPENING:
             if signed_in is not None:
                 self._refuse(connection, request, Refusal(ErrorCode.INVALID, "This connection is signed in already."))
             elif isinstance(request, SessionResume):
@@ -43,11 +49,6 @@ class MessageDispatcher:
             session.pong(self._services, connection, request.id)
         elif signed_in is None:
             self._refuse(connection, request, Refusal(ErrorCode.UNAUTHENTICATED))
-        elif operation := message.OPERATIONS.get(request.type):
-            try:
-                operation(self._services, connection, signed_in, request)
-            except Refusal as refusal:
-                self._refuse(connection, request, refusal)
         else:
             self._services.spawn(self._handle(connection, signed_in, request))
 

@@ -26,16 +26,17 @@ MENTIONS_MAX = 50
 
 
 def _send(services: Services, session: Session, request: MessageSend) -> Operation:
-    text = check_text(request.text, services.limits.max_text)
+    text, reply_to = check_text(request.text, services.limits.max_text), request.reply_to
+    names = tuple(mentioned_names(text)[:MENTIONS_MAX]) if "@" in text else ()
     return Send(
         conv=request.conv,
         by=session.user,
         cid=request.cid,
-        digest=services.digest("send", text, request.reply_to),
+        digest=services.digest("send", text, reply_to),
         text=text,
-        reply_to=request.reply_to,
+        reply_to=reply_to,
         after=request.after,
-        names=tuple(mentioned_names(text)[:MENTIONS_MAX]),
+        names=names,
     )
 
 

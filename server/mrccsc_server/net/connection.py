@@ -242,13 +242,12 @@ class Connection(asyncio.Protocol):
         self._due = False
         if self._pumping or self._holding or not self._open:
             return
-        lines = self._lines
-        unanswered = self._unanswered
+        lines, unanswered, outbox = self._lines, self._unanswered, self._outbox
         room = self._node.limits.output // 4
         turn = LINES_A_TURN
         self._pumping = True
         try:
-            while lines and turn and not unanswered.full and self._outbox.unsent < room:
+            while lines and turn and not unanswered.full and outbox.unsent < room:
                 turn -= 1
                 self._take(lines.popleft())
         finally:
@@ -266,7 +265,7 @@ class Connection(asyncio.Protocol):
             self._pause()
             if self._lines and not busy and self._outbox.blocked_since is None:
                 self._pump_soon()
-        else:
+        elif not self._reading:
             self._resume()
 
     def _pump_soon(self) -> None:
@@ -287,14 +286,14 @@ class Connection(asyncio.Protocol):
         except Malformed as error:
             self._take_malformed(line, str(error))
             return
-        kind = request.type
+        kind, node = request.type, self._node
         if not self.signed_in and kind != "session.resume" and len(line) >= MAX_LINE_BEFORE_SIGN_IN:
             self._refuse_long_line()
             return
-        self._node.metrics.requests[kind] += 1
+        node.metrics.requests[kind] += 1
         self._unanswered.begin(kind, request.id)
         try:
-            self._node.dispatcher.received(self, request)
+            node.dispatcher.received(self, request)
         except Exception:
             log.exception("A request of type %s failed", kind)
             self._refuse(ErrorCode.UNAVAILABLE, ErrorCode.UNAVAILABLE.text, request.id)

@@ -10,6 +10,9 @@ HEAVY = frozenset({"history.get", "search.messages", "conversation.list"})
 not cut for having asked for many pages at once."""
 
 
+_WEIGHED = SIGN_INS | HEAVY
+
+
 class Unanswered:
     """The weight of the unanswered requests: one each, more for some types. At ``most`` it is ``full``."""
 
@@ -27,9 +30,9 @@ class Unanswered:
 
     def begin(self, kind: str, request_id: int | None) -> None:
         """A request was taken."""
-        weight = self._most if kind in SIGN_INS else self._most // 2 if kind in HEAVY else 1
         # An id that is used twice at once counts as one the second time, so that the sum comes out even.
-        if weight > 1 and request_id is not None and request_id not in self._heavy:
+        if kind in _WEIGHED and request_id is not None and request_id not in self._heavy:
+            weight = self._most if kind in SIGN_INS else self._most // 2
             self._heavy[request_id] = weight
             self.weight += weight
         else:

@@ -14,11 +14,12 @@ from typing import Protocol
 from mrccsc_server.domain.planning import Outcome
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class EntryHint:
     """An outcome that was committed: what travels so that other nodes deliver without asking the database.
 
-    It goes to the nodes that follow the conversation, and for a join also to those that follow the user who joins.
+    Not frozen, as one is made for every message. It goes to the nodes that follow the conversation, and for a join
+    also to those that follow the user who joins.
     """
 
     outcome: Outcome

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import blake2b
 
-from pydantic_core import to_json
+import orjson
 
 Digester = Callable[..., bytes]
 
@@ -22,7 +22,7 @@ def digester(secret: bytes) -> Digester:
 
     def digest(*content: str | int | bool | None) -> bytes:
         state = keyed.copy()
-        state.update(to_json(content))
+        state.update(orjson.dumps(content))
         return state.digest()
 
     return digest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic_core import to_json
+import orjson
 
 from mrccsc_server.domain.fitting import fitting, size
 from mrccsc_server.ports import Beginning, Snapshot
@@ -145,7 +145,7 @@ class Draft:
         room = self._room_missed
         left = len(self.newest)
         for conv, low, high in sorted(self.newest, key=_span):
-            newest = (to_json(self.entries[conv, seq]) for seq in range(high, low - 1, -1))
+            newest = (orjson.dumps(self.entries[conv, seq]) for seq in range(high, low - 1, -1))
             taken, total = fitting(newest, room // left, _length)
             taken.reverse()
             first = high - len(taken) + 1
@@ -164,7 +164,7 @@ def _view(face: Face, standing: _Standing) -> bytes:
     """A conversation as :class:`mrccsc_shared.messages.conversation.Conversation`, for one member."""
     _, _, _, read, unread, mentions, muted, role, _, unread_from, peer, name, peer_read = standing
     if face.is_direct:
-        own = to_json({"title": name, "peer": peer, "peer_read": peer_read})[1:-1]
+        own = orjson.dumps({"title": name, "peer": peer, "peer_read": peer_read})[1:-1]
     else:
         own = b'"role":"%b"' % role.encode()
     if unread_from is not None:

@@ -39,9 +39,9 @@ class Unstorable(Exception):
     """The database refused the values of a statement, not its work as a whole."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Query:
-    """A statement that reads.
+    """A statement that reads. Nobody changes one once it is made; frozen, it would cost three times as much.
 
     With ``keys`` it is read for any of them, in no promised order: the condition ``{}`` in ``sql`` says that the
     columns ``by`` are as in a key, and that the column ``within``, if there is one, lies between the key's last two

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
-from pydantic_core import to_json
+import orjson
 
 from mrccsc_server.domain.permissions import is_open
 from mrccsc_server.storage import rows
@@ -83,4 +83,4 @@ def _face(row: Row) -> Face:
         seen.update(title=title, visibility=visibility, members=members)
         if topic:
             seen["topic"] = topic
-    return Face(last["seq"], at, is_direct, is_open(kind, visibility), to_json(seen)[:-1])
+    return Face(last["seq"], at, is_direct, is_open(kind, visibility), orjson.dumps(seen)[:-1])

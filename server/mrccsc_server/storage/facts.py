@@ -7,9 +7,10 @@ from collections.abc import Collection
 from mrccsc_server.domain.state import Facts, Needs, ReactionState
 from mrccsc_server.storage import rows
 from mrccsc_server.storage.database import Query, Reader, Transaction
+from mrccsc_server.storage.packed import packed, unpack
 
-_CONVERSATION = f"SELECT {rows.CONVERSATION} FROM conversation c WHERE {{}}"
-_MEMBER = f"SELECT {rows.MEMBER} FROM member m WHERE {{}}"
+_CONVERSATION = f"SELECT {packed(rows.CONVERSATION)} FROM conversation c WHERE {{}}"
+_MEMBER = f"SELECT {packed(rows.MEMBER)} FROM member m WHERE {{}}"
 _KNOWN = f"SELECT {rows.KNOWN} FROM entry e WHERE {{}}"
 _MESSAGE = f"SELECT {rows.MESSAGE} FROM entry e LEFT JOIN body b ON b.id = e.body WHERE {{}} AND e.kind = 'message'"
 _REACTIONS = "SELECT r.conv, r.target, r.user, r.emoji, r.is_on, r.seq, r.at FROM reaction r WHERE {}"
@@ -47,7 +48,7 @@ async def load_facts(transaction: Transaction, need: Needs) -> tuple[Facts, Bodi
         Query(_NAMES, by=("a.username",), keys=[(name,) for name in {name for _, name in need.names}]),
     )  # fmt: skip
     facts = Facts(now)
-    facts.conversations = {row[0]: rows.conversation_state(row) for row in conversations}
+    facts.conversations = {row[0]: rows.conversation_state(row) for row in unpack(conversations)}
     facts.known = {rows.cid_key(row): rows.known(row) for row in known}
     facts.messages = {row[:2]: rows.message_state(row) for row in messages}
     for conv, target, user, emoji, on, seq, at in reactions:
@@ -60,7 +61,7 @@ async def load_facts(transaction: Transaction, need: Needs) -> tuple[Facts, Bodi
     if mentioned:
         (more,) = await transaction.gather(Query(_MEMBER, by=_MEMBERSHIP, keys=list(mentioned)))
         members = [*members, *more]
-    facts.members = {row[:2]: rows.membership(row) for row in members}
+    facts.members = {(row[0], row[1]): rows.membership(row) for row in unpack(members)}
     return facts, {row[:2]: row[-1] for row in messages if row[-1] is not None}
 
 

@@ -42,11 +42,12 @@ _PLACE = ("conv", "seq")
 _POSTING = ("token", "conv", "at", "seq")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Document:
     """A message as it is to be in the index. ``tokens`` is empty for one that was deleted.
 
-    It is ``new`` when it was made above the conversation's mark, so that nothing of it can be in the index.
+    Not frozen, as it is made for every message. It is ``new`` when it was made above the conversation's mark, so that
+    nothing of it can be in the index.
     """
 
     conv: int

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic_core import from_json
+import orjson
 
 from mrccsc_server.storage.database import Row
 
@@ -19,9 +19,7 @@ def packed(columns: str) -> str:
 
 
 def unpack(rows: list[Row]) -> list[list[Any]]:
-    """The rows in what a query for :func:`packed` alone brought; none where there were none."""
-    ((text,),) = rows
-    if text is None:
-        return []
-    found: list[list[Any]] = from_json(b"[%b]" % text if isinstance(text, bytes) else f"[{text}]")
+    """The rows in what queries for :func:`packed` alone brought; none where there were none."""
+    texts = [text if isinstance(text, bytes) else text.encode() for (text,) in rows if text is not None]
+    found: list[list[Any]] = orjson.loads(b"[%b]" % b",".join(texts)) if texts else []
     return found

@@ -104,14 +104,14 @@ def group_member(row: Row) -> Member:
     return {"user": {"user": user, "username": username, "display_name": display_name}, "role": role}
 
 
-def conversation_state(row: Row) -> ConversationState:
+def conversation_state(row: Sequence[Any]) -> ConversationState:
     """From :data:`CONVERSATION`."""
     state = ConversationState(*row)
     state.writable = bool(state.writable)
     return state
 
 
-def membership(row: Row) -> Membership:
+def membership(row: Sequence[Any]) -> Membership:
     """From :data:`MEMBER`."""
     member = Membership(*row)
     member.muted = bool(member.muted)

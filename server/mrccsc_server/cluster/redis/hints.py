@@ -17,8 +17,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, NotRequired
 
+import orjson
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 from typing_extensions import TypedDict
 
 from mrccsc_server.domain.state import Stored
@@ -82,11 +83,9 @@ class Parcel:
 
 def pack(hint: Hint) -> Parcel | None:
     """A hint as a parcel, or ``None`` when it is for nobody."""
+    if isinstance(hint, EntryHint):  # Nearly all are.
+        return _pack_entry(hint.outcome) if isinstance(hint.outcome, Stored) else None
     match hint:
-        case EntryHint(Stored() as stored):
-            return _pack_entry(stored)
-        case EntryHint():
-            return None
         case HeadHint(conv, head):
             return head_parcel(conv, head)
         case UserHint(users, line):
@@ -155,9 +154,9 @@ def _pack_entry(stored: Stored) -> Parcel:
     # As it goes to clients: whoever unpacks it passes over that it has a type.
     body = VERSION + b'e{"entry":' + stored.line[:-1]
     if stored.view is not None:
-        body += b',"view":' + to_json(stored.view)
+        body += b',"view":' + orjson.dumps(stored.view)
     if stored.gone is not None:
-        body += b',"gone":' + to_json(stored.gone)
+        body += b',"gone":' + orjson.dumps(stored.gone)
     line = body + b"}"
     keys = b"c:%d" % entry["conv"]
     if entry["kind"] == "join":
@@ -168,7 +167,7 @@ def _pack_entry(stored: Stored) -> Parcel:
 
 
 def _line(kind: bytes, body: object) -> bytes:
-    return VERSION + kind + to_json(body)
+    return VERSION + kind + orjson.dumps(body)
 
 
 def _users(users: tuple[int, ...]) -> bytes:

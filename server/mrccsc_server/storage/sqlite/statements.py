@@ -8,13 +8,14 @@ event loop is busy: what is read for many keys is one statement, and its keys co
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any, TypeVar
+
+import orjson
 
 from mrccsc_server.domain.state import EntryRow
 from mrccsc_server.storage.database import Query, Row, Unstorable, Value, Values, is_set
@@ -89,8 +90,10 @@ class SqliteReader:
     def _read(self, query: Query) -> list[Row]:
         if query.keys is None:
             return self._execute(query.sql, query.values).fetchall()
+        if not query.keys:
+            return []
         if query.by and query.within is None and len(query.keys) >= _MANY and _are_numbers(query.keys[0]):
-            keys = json.dumps([key[0] for key in query.keys] if len(query.by) == 1 else query.keys)
+            keys = _json([key[0] for key in query.keys] if len(query.by) == 1 else query.keys)
             return self.connection.execute(_for_keys(query.sql, query.by), (*query.values, keys)).fetchall()
         conditions = [f"{column} = ?" for column in query.by]
         if query.within is not None:
@@ -104,7 +107,7 @@ class SqliteReader:
     def _execute(self, sql: str, values: Sequence[Value | Collection[int]]) -> sqlite3.Cursor:
         if "??" in sql:
             sql = sql.replace("??", _SET)
-            values = [json.dumps(list(value)) if is_set(value) else value for value in values]
+            values = [_json(list(value)) if is_set(value) else value for value in values]
         return self.connection.execute(sql, values)
 
 
@@ -141,26 +144,26 @@ class SqliteTransaction(SqliteReader):
 
     async def insert(self, table: str, columns: Sequence[str], rows: Sequence[Values]) -> None:
         """See the protocol."""
-        self.connection.executemany(_insert(table, columns), rows)
+        if rows:
+            self.connection.executemany(_insert(table, columns), rows)
 
     async def put(self, table: str, key: Sequence[str], columns: Sequence[str], rows: Sequence[Values]) -> None:
         """See the protocol."""
-        changes = ", ".join(f"{column} = excluded.{column}" for column in columns)
-        sql = f"{_insert(table, [*key, *columns])} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}"
-        self.connection.executemany(sql, rows)
+        if rows:
+            self.connection.executemany(_upsert(table, tuple(key), tuple(columns)), rows)
 
     async def update(self, table: str, key: Sequence[str], columns: Sequence[str], rows: Sequence[Values]) -> None:
         """See the protocol."""
-        changes = ", ".join(f"{column} = ?" for column in columns)
-        condition = " AND ".join(f"{column} = ?" for column in key)
-        sql = f"UPDATE {table} SET {changes} WHERE {condition}"
-        at = len(key)
-        self.connection.executemany(sql, [(*row[at:], *row[:at]) for row in rows])
+        if rows:
+            at = len(key)
+            sql = _update(table, tuple(key), tuple(columns))
+            self.connection.executemany(sql, [(*row[at:], *row[:at]) for row in rows])
 
     async def delete(self, table: str, key: Sequence[str], keys: Sequence[Values]) -> None:
         """See the protocol."""
-        condition = " AND ".join(f"{column} = ?" for column in key)
-        self.connection.executemany(f"DELETE FROM {table} WHERE {condition}", keys)
+        if keys:
+            condition = " AND ".join(f"{column} = ?" for column in key)
+            self.connection.executemany(f"DELETE FROM {table} WHERE {condition}", keys)
 
     async def add_texts(self, texts: Sequence[str]) -> list[int]:
         """See the protocol."""
@@ -192,9 +195,25 @@ class SqliteTransaction(SqliteReader):
         self.connection.execute("RELEASE part")
 
 
+def _json(keys: object) -> str:
+    return orjson.dumps(keys).decode()
+
+
 def _are_numbers(key: Values) -> bool:
     return all(type(part) is int for part in key)
 
 
 def _insert(table: str, columns: Sequence[str]) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+
+
+@lru_cache(maxsize=64)
+def _upsert(table: str, key: tuple[str, ...], columns: tuple[str, ...]) -> str:
+    changes = ", ".join(f"{column} = excluded.{column}" for column in columns)
+    return f"{_insert(table, [*key, *columns])} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}"
+
+
+@lru_cache(maxsize=64)
+def _update(table: str, key: tuple[str, ...], columns: tuple[str, ...]) -> str:
+    changes = ", ".join(f"{column} = ?" for column in columns)
+    return f"UPDATE {table} SET {changes} WHERE {' AND '.join(f'{column} = ?' for column in key)}"
