@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
 
 from mrccsc_server.ports import Command
+from tests.server.cluster.actors import LIMITS
 from tests.server.cluster.conftest import Stage
 from tests.waiting import wait_until
 
@@ -47,6 +49,14 @@ async def test_a_node_that_has_gone_is_seen_no_more(stage: Stage) -> None:
     assert nodes is not None
     assert [node.name for node in nodes] == ["a"]
     assert not await a.cluster.nodes.command(b.me.incarnation, Command("drain"))
+
+
+async def test_who_comes_after_all_took_their_leave_waits_for_nobody(play: Stage) -> None:
+    a = await play.node("a")
+    await a.close()
+    async with asyncio.timeout(20):
+        b = await play.node("b", LIMITS.model_copy(update={"beat_time": 60.0, "lease_time": 600.0}))
+    assert await b.cluster.presence.of([1]) == {1: {"user": 1, "status": "offline"}}
 
 
 async def test_two_nodes_of_one_name_do_no_harm_and_are_reported(play: Stage, caplog: pytest.LogCaptureFixture) -> None:

@@ -3,7 +3,8 @@
 ================  =====================================================================================
 key               what
 ================  =====================================================================================
-``store``         a hash: the id of this store's content, when a node was last heard, when all had spoken
+``store``         a hash: the id of this store's content, when a node was last heard, when all had spoken; or only when
+                  the last node took its leave
 ``nodes``         a sorted set: incarnations by the end of their lease
 ``info:NODE``     what a node tells of itself, as long as its lease
 ``users:NODE``    a set: the users whom a node has

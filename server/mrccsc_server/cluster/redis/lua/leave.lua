@@ -16,7 +16,9 @@ for _, node in ipairs(live()) do
   end
 end
 if others == 0 then
-  -- The last one: whoever comes next begins anew.
+  -- The last one: whoever comes next begins anew, and waits for nobody.
   redis.call('DEL', prefix .. 'store')
+  redis.call('HSET', prefix .. 'store', 'ended', digits(now))
+  redis.call('PEXPIRE', prefix .. 'store', DAY)
 end
 return 1

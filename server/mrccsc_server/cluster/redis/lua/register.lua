@@ -12,6 +12,10 @@ end
 local store = redis.call('HGET', prefix .. 'store', 'id')
 if not store then
   store = fresh
+  if redis.call('HDEL', prefix .. 'store', 'ended') == 1 then
+    -- All took their leave: this store was not lost, so nobody is about to come back to it.
+    calm = 0
+  end
   redis.call('HSET', prefix .. 'store', 'id', store, 'began', digits(now))
 elseif known ~= '' and known ~= store then
   -- The caller's store was lost, and somebody who knew nothing of it came first.
