@@ -95,6 +95,8 @@ def mentioned_names(text: str) -> list[str]:
 
 def fold(text: str) -> str:
     """The form in which names and titles are searched: NFKC, without case."""
+    if text.isascii():  # The same, and many times as fast.
+        return text.lower()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 

@@ -7,12 +7,13 @@ import logging
 
 from mrccsc_server.domain.fitting import LIST_BYTES
 from mrccsc_server.ports import Page, Store
+from mrccsc_server.services.log import LogService
 from mrccsc_server.services.session import Session
 from mrccsc_shared.entry import Entry
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.messages.history import HistoryGet, SearchMessages
 
-log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 INDEX_PAUSE = 0.2
 """Seconds between two looks for entries to index: what was sent is found well within two seconds."""
@@ -20,9 +21,12 @@ INDEX_PAUSE = 0.2
 INDEX_BATCH = 256
 """Entries indexed in one transaction, few enough not to hold up a commit for long."""
 
-INDEX_REST = 3.0
-"""Where more are behind, indexing rests so many times as long as it has worked: what is said now goes before what can
-be found. On a node that is busy to its limit search falls behind, and catches up when that is over."""
+INDEX_REST = 1.0
+"""Where more are behind, indexing rests so many times as long as it has worked."""
+
+INDEX_REST_BUSY = 9.0
+"""The same while operations wait for a commit: what is said now goes before what can be found. On a node that is busy
+to its limit search falls behind, and catches up when that is over."""
 
 INDEX_REST_MAX = 1.0
 """Seconds."""
@@ -31,8 +35,9 @@ INDEX_REST_MAX = 1.0
 class Reading:
     """What was said before."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, log: LogService) -> None:
         self._store = store
+        self._log = log
 
     async def page(self, session: Session, request: HistoryGet) -> Page:
         """A page of history."""
@@ -69,10 +74,10 @@ class Reading:
             except Refusal:
                 done = 0
             except Exception:
-                log.exception("Indexing failed; it goes on with the next entries")
+                _logger.exception("Indexing failed; it goes on with the next entries")
                 done = 0
-            worked = clock() - began
-            await asyncio.sleep(INDEX_PAUSE if done < INDEX_BATCH else min(INDEX_REST_MAX, INDEX_REST * worked))
+            rest = (INDEX_REST_BUSY if self._log.waiting else INDEX_REST) * (clock() - began)
+            await asyncio.sleep(INDEX_PAUSE if done < INDEX_BATCH else min(INDEX_REST_MAX, rest))
 
 
 def _position(cursor: str | None) -> int | None:

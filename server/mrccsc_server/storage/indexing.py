@@ -42,6 +42,9 @@ _PLACE = ("conv", "seq")
 _POSTING = ("token", "conv", "at", "seq")
 
 
+_NOTHING: frozenset[int] = frozenset()
+
+
 @dataclass(slots=True)
 class _Document:
     """A message as it is to be in the index. ``tokens`` is empty for one that was deleted.
@@ -200,9 +203,9 @@ async def _write(transaction: Transaction, batches: Sequence[_Batch]) -> set[int
     stored = await _stored(transaction, documents)
     for document in documents:
         conv, seq, at = document.conv, document.seq, document.at
-        before = stored.get((conv, seq), frozenset())
-        removed.extend((token, conv, at, seq) for token in before - document.tokens)
-        added.extend((token, conv, at, seq) for token in document.tokens - before)
+        before = stored.get((conv, seq), _NOTHING)
+        removed += [(token, conv, at, seq) for token in before - document.tokens]
+        added += [(token, conv, at, seq) for token in document.tokens - before]
         if document.tokens:
             docs.append((conv, seq, _pack(document.tokens)))
         elif before:

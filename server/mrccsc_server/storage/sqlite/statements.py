@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
+from itertools import chain
 from typing import Any, TypeVar
 
 import orjson
@@ -25,6 +26,9 @@ T = TypeVar("T")
 
 _MANY = 4
 """Keys from which on one statement for all is faster than one for each."""
+
+_TOGETHER = 64
+"""Rows that are inserted by one statement, where there are so many."""
 
 _FIRST_TABLE = re.compile(r" FROM (\w+ \w+)")
 _SET = "(SELECT value FROM json_each(?))"
@@ -144,8 +148,13 @@ class SqliteTransaction(SqliteReader):
 
     async def insert(self, table: str, columns: Sequence[str], rows: Sequence[Values]) -> None:
         """See the protocol."""
-        if rows:
-            self.connection.executemany(_insert(table, columns), rows)
+        whole = len(rows) - len(rows) % _TOGETHER
+        if whole:
+            sql = _insert(table, columns, _TOGETHER)
+            for start in range(0, whole, _TOGETHER):
+                self.connection.execute(sql, list(chain.from_iterable(rows[start : start + _TOGETHER])))
+        if whole < len(rows):
+            self.connection.executemany(_insert(table, columns), rows[whole:])
 
     async def put(self, table: str, key: Sequence[str], columns: Sequence[str], rows: Sequence[Values]) -> None:
         """See the protocol."""
@@ -203,8 +212,9 @@ def _are_numbers(key: Values) -> bool:
     return all(type(part) is int for part in key)
 
 
-def _insert(table: str, columns: Sequence[str]) -> str:
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+def _insert(table: str, columns: Sequence[str], rows: int = 1) -> str:
+    places = f"({', '.join('?' * len(columns))})"
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([places] * rows)}"
 
 
 @lru_cache(maxsize=64)
