@@ -3,8 +3,9 @@
 ``url``         what a database URL says
 ``literals``    values → the text of a statement
 ``errors``      what a driver or the server complains of → what is to be done about it
-``link``        one connection, by aiomysql or asyncmy, set up the one right way
-``aiomysql_connection``   what that driver lacks
+``answers``     what a server is asked and how its answer is read, without any input or output
+``aiomysql_connection``, ``asyncmy_connection``   connections by these drivers
+``link``        one connection, whichever driver it is by, set up the one right way
 ``pool``        a bounded number of them, taken in turn; dead ones are thrown away
 ``statements``  what the stores write their work in, on a link: set-wise, in few round trips
 ``database``    transactions with deadlines and retries

@@ -57,16 +57,15 @@ _UNKNOWN_DATABASE = 1049
 _NO_ROOM = {1040, 1203, 1226, 1129}
 
 
-def number(error: Exception) -> int:
-    """The number of a driver's error, 0 without one."""
+def said(error: Exception) -> tuple[int, str]:
+    """The number of a driver's error, 0 without one, and its text."""
     code = error.args[0] if error.args else 0
-    return code if isinstance(code, int) else 0
-
-
-def judge(error: Exception) -> Failed | Unstorable:
-    """What a driver's error on an open connection means."""
-    code = number(error)
     message = str(error.args[1]) if len(error.args) > 1 else str(error)
+    return (code if isinstance(code, int) else 0), message
+
+
+def judge(code: int, message: str) -> Failed | Unstorable:
+    """What an error on an open connection means."""
     if code in _CONFLICTS:
         return Conflict(code, message)
     if code in _UNSTORABLE:
@@ -100,7 +99,7 @@ def explain(error: BaseException, address: Address) -> StoreError:
             f"The database {address.shown} asks for a password as MySQL 8 does; use TLS (the option ssl_ca), or install"
             " the package cryptography."
         )
-    code = number(error) if isinstance(error, Exception) else 0
+    code = said(error)[0] if isinstance(error, Exception) else 0
     if code == _UNKNOWN_DATABASE:
         return StoreError(
             f"There is no database {address.database} at {address.host}:{address.port}; create it with:"

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Protocol
 
-import aiomysql  # type: ignore[import-untyped]
 from pymysql.constants import CLIENT, SERVER_STATUS  # type: ignore[import-untyped]
 
 from mrccsc_server.ports import StoreError
-from mrccsc_server.storage.database import Row
+from mrccsc_server.storage.database import Unstorable
 from mrccsc_server.storage.mysql.aiomysql_connection import AiomysqlConnection
-from mrccsc_server.storage.mysql.errors import Lost, explain, judge, no_tls
+from mrccsc_server.storage.mysql.answers import Result
+from mrccsc_server.storage.mysql.asyncmy_connection import AsyncmyConnection
+from mrccsc_server.storage.mysql.errors import Failed, Lost, explain, no_tls
 from mrccsc_server.storage.mysql.url import Address
 
 _logger = logging.getLogger(__name__)
@@ -44,27 +43,39 @@ _SET_UP = (
 )
 
 
-_BROKEN = (OSError, EOFError, RuntimeError, AttributeError)
-"""What writing to a connection that was lost meanwhile may end in."""
+class Connection(Protocol):
+    """What a driver does for a link. Not for two at a time."""
 
+    @property
+    def status(self) -> int:
+        """The flags of the server's state, as it last told them."""
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What one statement has brought."""
+    @property
+    def alive(self) -> bool:
+        """Whether it is open, and the server has not hung up."""
 
-    rows: Sequence[Row]
-    found: int
-    """Rows that a statement found to change."""
-    ident: int
-    """The first id that an INSERT was given."""
+    async def connect(self) -> bool:
+        """Open it; whether it is over TLS. May raise all kinds of errors (see :func:`~.errors.explain`)."""
+
+    async def ask(self, statements: bytes) -> list[Result]:
+        """Run statements that semicolons split; the result of each.
+
+        Raises :class:`~.errors.Failed` and what is beneath it, and
+        :class:`mrccsc_server.storage.database.Unstorable`. Who stops waiting must close it.
+        """
+
+    async def quit(self) -> None:
+        """Take leave of the server, if it is alive, and close it."""
+
+    def close(self) -> None:
+        """Break it off at once."""
 
 
 class Link:
     """An open connection in autocommit mode, READ COMMITTED. Not for two at a time."""
 
-    def __init__(self, connection: Any, error: type[Exception]) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._error = error
         self._open = True
         self.id_step = 1
         """What lies between the ids of neighbours in a multi-row INSERT."""
@@ -73,16 +84,12 @@ class Link:
     @property
     def alive(self) -> bool:
         """Whether it was usable when last looked at."""
-        if not self._open:
-            return False
-        if isinstance(self._connection, AiomysqlConnection):
-            return self._connection.alive
-        return bool(self._connection.connected) and not self._connection._stream_broken  # noqa: SLF001
+        return self._open and self._connection.alive
 
     @property
     def in_transaction(self) -> bool:
         """Whether one is open, as the server last said; after an error that may be outdated."""
-        return bool(self._connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS)
+        return bool(self._connection.status & SERVER_STATUS.SERVER_STATUS_IN_TRANS)
 
     async def send(self, statements: Sequence[bytes]) -> list[Result]:
         """Run statements one after the other, in as few round trips as their size allows; the result of each.
@@ -104,26 +111,12 @@ class Link:
     def close(self) -> None:
         """Break it off at once."""
         self._open = False
-        if (transport := self._transport) is not None:
-            transport.abort()
         self._connection.close()
 
     async def quit(self) -> None:
         """Take leave, so that the server does not note a connection that was broken off, and close it."""
-        transport = self._transport
-        if self.alive:
-            with contextlib.suppress(*_BROKEN, self._error):
-                await self._connection.ensure_closed()
-        self.close()
-        if transport is not None:  # Which would say good-bye on its own, over TLS, for as long as the server likes.
-            transport.abort()
-
-    @property
-    def _transport(self) -> asyncio.Transport | None:
-        connection = self._connection
-        if isinstance(connection, AiomysqlConnection):
-            return connection.transport
-        return cast("asyncio.Transport | None", connection._transport)  # noqa: SLF001
+        self._open = False
+        await self._connection.quit()
 
     async def set_up(self, seconds: float) -> None:
         """Make the session what this module promises. ``seconds`` is what a statement may take, 0 without limit."""
@@ -134,29 +127,15 @@ class Link:
         self._packet = min(packet // 4, 4 * 2**20)
 
     async def _send(self, text: bytes) -> list[Result]:
-        connection = self._connection
         try:
-            await connection.query(text)
-            results = [self._result()]
-            while connection._result.has_next:  # noqa: SLF001 - their cursors ask for warnings after each statement
-                await connection.next_result()
-                results.append(self._result())
-        except self._error as error:
-            judged = judge(error)
-            if isinstance(judged, Lost):
+            return await self._connection.ask(text)
+        except (Failed, Unstorable) as error:
+            if isinstance(error, Lost):
                 self.close()
-            raise judged from None
-        except _BROKEN as error:
-            self.close()
-            raise Lost(0, type(error).__name__) from None
+            raise
         except BaseException:
             self.close()  # Its answers would be taken for those to the next statement.
             raise
-        return results
-
-    def _result(self) -> Result:
-        result = self._connection._result  # noqa: SLF001
-        return Result(cast(Sequence[Row], result.rows or ()), result.affected_rows or 0, result.insert_id or 0)
 
 
 async def connect(address: Address, seconds: float) -> Link:
@@ -193,32 +172,14 @@ async def _connect(address: Address, opened: list[Link]) -> Link:
         "program_name": "mrccsc-server",
         "ssl": None if address.ssl_ca is None else _tls(address.ssl_ca),
     }
-    if address.driver == "asyncmy":
-        link, encrypted = await _connect_asyncmy(settings, opened)
-    else:
-        connection = AiomysqlConnection(**settings)
-        link = Link(connection, aiomysql.MySQLError)
-        opened.append(link)
-        await connection.ping(reconnect=True)
-        encrypted = connection.encrypted
+    driver = AsyncmyConnection if address.driver == "asyncmy" else AiomysqlConnection
+    connection = driver(**settings)
+    link = Link(connection)
+    opened.append(link)
+    encrypted = await connection.connect()
     if address.ssl_ca is not None and not encrypted:
         raise no_tls(address)
     return link
-
-
-async def _connect_asyncmy(settings: dict[str, Any], opened: list[Link]) -> tuple[Link, bool]:
-    try:
-        from asyncmy import connection as asyncmy  # noqa: PLC0415 - an extra that is rarely installed
-        from asyncmy.errors import MySQLError  # noqa: PLC0415
-    except ImportError:
-        raise StoreError(
-            "The driver asyncmy is not installed; install mrccsc[asyncmy], or begin the database's URL with mysql://."
-        ) from None
-    connection: Any = asyncmy.Connection(**settings)  # type: ignore[no-untyped-call]
-    link = Link(connection, MySQLError)
-    opened.append(link)
-    await connection.connect()
-    return link, bool(connection._secure)  # noqa: SLF001
 
 
 def _tls(ssl_ca: str) -> ssl.SSLContext:

@@ -13,8 +13,9 @@ from contextlib import asynccontextmanager
 from mrccsc_server.domain.state import EntryRow
 from mrccsc_server.storage.database import Query, Row, Unstorable, Value, Values
 from mrccsc_server.storage.mysql import literals
+from mrccsc_server.storage.mysql.answers import Result
 from mrccsc_server.storage.mysql.errors import Lost
-from mrccsc_server.storage.mysql.link import Link, Result
+from mrccsc_server.storage.mysql.link import Link
 from mrccsc_server.storage.mysql.literals import Expression, encode, fill
 
 NOW = "SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)"

@@ -17,6 +17,7 @@ class Proxy:
         self._target = target
         self._cuts: list[When] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._clients: set[asyncio.StreamWriter] = set()
         self.port = 0
         self.cut = 0
 
@@ -24,10 +25,16 @@ class Proxy:
         """Cut the next commits, each on whatever connection it comes."""
         self._cuts += when
 
+    def say(self, data: bytes) -> None:
+        """Tell all clients what no server said."""
+        for client in self._clients:
+            client.write(data)
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task
         self._tasks.add(task)
+        self._clients.add(writer)
         try:
             theirs, ours = await asyncio.open_connection("127.0.0.1", self._target)
             try:
@@ -36,6 +43,7 @@ class Proxy:
                 ours.close()
         finally:
             writer.close()
+            self._clients.discard(writer)
             self._tasks.discard(task)
 
     async def _pass(

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from mrccsc_server.storage.mysql.url import parse
 from mrccsc_shared.limits import Limits
 from tests.server.storage.mysql.conftest import Raw, run
 from tests.server.storage.scene import Opener, Scene
+from tests.waiting import wait_until
 from tools.cluster.mariadb import PASSWORD, USER, MariaDb, find_program
 from tools.cluster.process import ProgramError, free_port
 
@@ -303,6 +305,31 @@ def test_tls_by_a_known_authority(secured: MariaDb, scheme: str, loop: str) -> N
             (status,) = await used.send([b"SHOW SESSION STATUS LIKE 'Ssl_cipher'"])
             assert status.rows[0][1].startswith("TLS_")
         await store.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop if loop == "uvloop" else None) as runner:
+        runner.run(main())
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("tls", [True, False])
+def test_partings_are_noticed_on_both_sides(secured: MariaDb, loop: str, tls: bool) -> None:
+    address = parse(urlsplit(secured.url("chat")), None)
+
+    async def main() -> None:
+        used = replace(address, ssl_ca=str(secured.folder / "ca.pem")) if tls else address
+        hung_up, left = [await link.connect(used, 5) for _ in range(2)]
+        idents = [(await one.send([b"SELECT CONNECTION_ID()"]))[0].rows[0][0] for one in (hung_up, left)]
+        ((_, before),) = secured.execute("SHOW GLOBAL STATUS LIKE 'Aborted_clients'")
+        await left.quit()
+        assert not left.alive
+        await wait_until(lambda: not running(idents[1]), "the end of the connection there")
+        assert secured.execute("SHOW GLOBAL STATUS LIKE 'Aborted_clients'") == [("Aborted_clients", before)]
+        secured.execute(f"KILL {idents[0]}")
+        await wait_until(lambda: not hung_up.alive, "the end of the connection here")
+        hung_up.close()
+
+    def running(ident: int) -> object:
+        return secured.execute(f"SELECT 1 FROM information_schema.processlist WHERE id = {ident}")
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop if loop == "uvloop" else None) as runner:
         runner.run(main())
