@@ -6,11 +6,13 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from mrccsc_tui import cli
+from mrccsc_tui.arguments import parse
 from mrccsc_tui.profile import locked
 from tests.client.party import PASSWORD, Party, direct, group, me, sees, settled
 from tests.waiting import wait_until
@@ -47,10 +49,19 @@ async def run(*arguments: str, stdin: str = "") -> Done:
     return await ended(await start(*arguments), stdin)
 
 
+def command(arguments: Sequence[str]) -> int:
+    """What the arguments do; the exit code."""
+    try:
+        parsed = parse(list(arguments))
+    except SystemExit as end:
+        return int(end.code or 0)
+    return cli.run(parsed)
+
+
 async def here(capsys: pytest.CaptureFixture[str], *arguments: str) -> Done:
     """The same in this process, for what needs no process of its own."""
     capsys.readouterr()
-    code = await asyncio.to_thread(cli.run, list(arguments))
+    code = await asyncio.to_thread(command, arguments)
     return Done(code, *capsys.readouterr())
 
 
@@ -189,6 +200,6 @@ async def test_a_profile_that_is_open_is_not_opened_twice(capsys: pytest.Capture
 async def test_version_and_help_are_there() -> None:
     version = await run("--version")
     assert (version.code, version.out.split()[0]) == (0, "mrccsc-tui")
-    text = cli._parser().format_help()
+    text = (await run("--help")).out
     for option in ("--host", "--tls", "--ca", "--theme", "--list-themes", "--no-notify", "--ascii", "--local", "send"):
         assert option in text

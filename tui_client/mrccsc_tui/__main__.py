@@ -6,6 +6,8 @@ import gc
 import os
 import sys
 
+from mrccsc_tui.arguments import parse
+
 _EXTRA = {"platformdirs", "rich", "textual"}
 
 
@@ -15,10 +17,11 @@ def main() -> int:
     gc.disable()
     # Without it pydantic looks into every installed package for plugins, of which there are none for it.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    arguments = parse(sys.argv[1:])
     try:
         from mrccsc_tui.cli import run  # noqa: PLC0415  # only here can what is missing be named
 
-        return run(sys.argv[1:])
+        return run(arguments)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise
