@@ -1,4 +1,5 @@
-"""What a message costs within a node, part by part, without sockets: microseconds, the best of many rounds.
+"""What a message costs within a node, part by part, without sockets: microseconds, the best of many rounds, and
+thousands of instructions, the median of them, which hardly depend on how busy the machine is.
 
     python -m tools.bench.path [mysql://… | sqlite:///…]
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import statistics
 import sys
 import tempfile
 import time
@@ -44,9 +46,12 @@ from mrccsc_server.storage import make_store
 from mrccsc_server.telemetry.metrics import Metrics
 from mrccsc_shared.codec import decode_request, encode_entry
 from mrccsc_shared.limits import Limits
+from tools.bench.instructions import Instructions
 
 PAIRS = 100
 ROUNDS = 60
+INDEXED_AFTER = 2
+"""Rounds whose messages are indexed together."""
 TEXT = b"the quick brown fox jumps over the lazy dog and comes back again"
 LIMITS = Limits(sends_rate=1e6, sends_burst=1_000_000)
 
@@ -69,14 +74,46 @@ class Wire:
         return lambda *_, **__: True
 
 
+class Meter:
+    """What the parts have cost so far."""
+
+    def __init__(self) -> None:
+        self.times: defaultdict[str, list[float]] = defaultdict(list)
+        """Microseconds a message."""
+        self.work: defaultdict[str, list[float]] = defaultdict(list)
+        """Thousands of instructions a message; empty where the system does not count them."""
+        try:
+            self._count: Callable[[], int] | None = Instructions().count
+        except OSError:
+            self._count = None
+
+    def begin(self) -> tuple[float, int]:
+        """Before a part."""
+        return time.perf_counter(), self._count() if self._count else 0
+
+    def end(self, part: str, began: tuple[float, int], messages: int = PAIRS) -> None:
+        """After it."""
+        if self._count:
+            self.work[part].append((self._count() - began[1]) / messages / 1e3)
+        self.times[part].append((time.perf_counter() - began[0]) / messages * 1e6)
+
+    def lines(self) -> list[str]:
+        """The table."""
+        made = []
+        for part, times in self.times.items():
+            work = f"{statistics.median(self.work[part]):9.1f} k instructions" if part in self.work else ""
+            made.append(f"{part:44} {min(times):7.2f} µs a message{work}")
+        return made
+
+
 class Rig:
     """A node without a network, and a pair of connections in each conversation."""
 
-    def __init__(self, services: Services, registry: Registry) -> None:
+    def __init__(self, services: Services, registry: Registry, meter: Meter) -> None:
         self.services = services
         self._registry = registry
         self.senders: list[tuple[Connection, int]] = []
-        self.best: defaultdict[str, float] = defaultdict(lambda: float("inf"))
+        self.meter = meter
         self._request = 0
 
     async def seat(self) -> None:
@@ -111,10 +148,6 @@ class Rig:
             )
         return made
 
-    def note(self, part: str, began: float) -> None:
-        """A part of a round has ended."""
-        self.best[part] = min(self.best[part], (time.perf_counter() - began) / PAIRS * 1e6)
-
 
 class Caught(list[tuple[Operation, Any]]):
     """Stands before the log for one part of the measurement."""
@@ -124,8 +157,9 @@ class Caught(list[tuple[Operation, Any]]):
         self.append((operation, done))
 
 
-async def measure(url: str) -> dict[str, float]:
+async def measure(url: str) -> Meter:
     """The parts in the order of a message's way."""
+    meter = Meter()  # Before the store has its threads.
     store = make_store(url, LIMITS)
     await store.open()
     clock = SystemClock()
@@ -145,7 +179,7 @@ async def measure(url: str) -> dict[str, float]:
         dispatcher=MessageDispatcher(services),
         welcome=b"{}\n",
     )
-    rig = Rig(services, registry)
+    rig = Rig(services, registry, meter)
     await rig.seat()
     gc.collect()
     gc.freeze()
@@ -153,54 +187,58 @@ async def measure(url: str) -> dict[str, float]:
     for _ in range(ROUNDS):
         await _round(rig)
     await store.close()
-    return dict(rig.best)
+    return meter
 
 
 async def _round(rig: Rig) -> None:
-    services, log = rig.services, rig.services.log
+    services, log, meter = rig.services, rig.services.log, rig.meter
     lines = rig.lines()
-    began = time.perf_counter()
+    began = meter.begin()
     requests = [decode_request(line) for line in lines]
-    rig.note("decode", began)
+    meter.end("decode", began)
 
     caught = Caught()
     services.log = cast(Any, caught)
-    began = time.perf_counter()
+    began = meter.begin()
     for (connection, _), request in zip(rig.senders, requests, strict=True):
         OPERATIONS["message.send"](services, connection, connection.session, request)
-    rig.note("check, digest, rate", began)
+    meter.end("check, digest, rate", began)
     services.log = log
 
-    began = time.perf_counter()
+    began = meter.begin()
     for (connection, _), line in zip(rig.senders, lines, strict=True):
         connection.data_received(line + b"\n")
-    rig.note("all of receiving, until it is queued", began)
+    meter.end("all of receiving, until it is queued", began)
     batch = log._take()  # noqa: SLF001 - the seam between receiving and committing
     operations = [submission.operation for submission in batch]
     assert len(operations) == PAIRS
     assert all(type(operation) is Send for operation in operations)
 
-    began = time.perf_counter()
+    began = meter.begin()
     outcomes: list[Outcome] = await services.store.log.append(operations)
-    rig.note("store: facts, plan, rows, durable commit", began)
+    meter.end("store: facts, plan, rows, durable commit", began)
     stored = [outcome for outcome in outcomes if isinstance(outcome, Stored)]
     assert len(stored) == PAIRS
 
-    began = time.perf_counter()
+    began = meter.begin()
     for outcome in stored:
         encode_entry(outcome.entry)
-    rig.note("encode the entry", began)
-    began = time.perf_counter()
+    meter.end("encode the entry", began)
+    began = meter.begin()
     for outcome in stored:
         pack(EntryHint(outcome))
-    rig.note("pack the hint", began)
-    began = time.perf_counter()
+    meter.end("pack the hint", began)
+    began = meter.begin()
     log._settle(batch, outcomes, 0.0)  # noqa: SLF001 - the other one
-    rig.note("all of settling: deliver, acknowledge", began)
-    began = time.perf_counter()
+    meter.end("all of settling: deliver, acknowledge", began)
+    began = meter.begin()
     for _ in range(2 * PAIRS // 100 + 2):
         await asyncio.sleep(0)
-    rig.note("hand it to the transports", began)
+    meter.end("hand it to the transports", began)
+    if len(meter.times["hand it to the transports"]) % INDEXED_AFTER == 0:
+        began = meter.begin()
+        indexed = await services.store.search.index(INDEXED_AFTER * PAIRS)
+        meter.end("index it for search, beside", began, max(1, indexed))
 
 
 def main() -> None:
@@ -208,8 +246,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         url = sys.argv[1] if len(sys.argv) > 1 else f"sqlite:///{Path(folder) / 'chat.db'}"
         uvloop.install()
-        for part, took in asyncio.run(measure(url)).items():
-            print(f"{part:44} {took:7.2f} µs a message")
+        print(*asyncio.run(measure(url)).lines(), sep="\n")
 
 
 if __name__ == "__main__":
