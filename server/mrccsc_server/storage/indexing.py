@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 
 from mrccsc_server.domain import tokens
 from mrccsc_server.domain.state import EntryRow
@@ -42,6 +43,7 @@ _PLACE = ("conv", "seq")
 _POSTING = ("token", "conv", "at", "seq")
 
 
+_TOKEN = itemgetter(0)
 _NOTHING: frozenset[int] = frozenset()
 
 
@@ -196,7 +198,8 @@ async def _write(transaction: Transaction, batches: Sequence[_Batch]) -> set[int
     """Write what the batches have; the conversations where no other node was faster."""
     removed: list[tuple[int, int, int, int]] = []
     added: list[tuple[int, int, int, int]] = []
-    docs: list[Values] = []
+    new: list[Values] = []
+    changed: list[Values] = []
     gone: list[Values] = []
     moved = await _move(transaction, [batch for batch in batches if batch.upto > batch.after])
     documents = [document for batch in moved for document in batch.documents]
@@ -207,14 +210,15 @@ async def _write(transaction: Transaction, batches: Sequence[_Batch]) -> set[int
         removed += [(token, conv, at, seq) for token in before - document.tokens]
         added += [(token, conv, at, seq) for token in document.tokens - before]
         if document.tokens:
-            docs.append((conv, seq, _pack(document.tokens)))
+            (new if document.new else changed).append((conv, seq, _pack(document.tokens)))
         elif before:
             gone.append((conv, seq))
-    await transaction.put("search_doc", _PLACE, ("tokens",), docs)
+    await transaction.insert("search_doc", (*_PLACE, "tokens"), new)
+    await transaction.put("search_doc", _PLACE, ("tokens",), changed)
     await transaction.delete("search_doc", _PLACE, gone)
     # In the order of the table: neighbours share pages.
-    await transaction.delete("search_token", _POSTING, sorted(removed))
-    await transaction.insert("search_token", _POSTING, sorted(added))
+    await transaction.delete("search_token", _POSTING, sorted(removed, key=_TOKEN))
+    await transaction.insert("search_token", _POSTING, sorted(added, key=_TOKEN))
     transaction.erased = transaction.erased or bool(removed)
     return {batch.conv for batch in moved}
 
@@ -244,7 +248,7 @@ async def _stored(reader: Reader, documents: Sequence[_Document]) -> Mapping[tup
 
 
 def _pack(numbers: frozenset[int]) -> bytes:
-    return struct.pack(f"<{len(numbers)}q", *sorted(numbers))
+    return struct.pack(f"<{len(numbers)}q", *numbers)
 
 
 def _unpack(packed: bytes) -> frozenset[int]:
