@@ -39,6 +39,7 @@ def serve(settings: Settings, *, shared: bool = False) -> int:
     Clients are sent away and the store is closed first; a second signal ends the process at once. With ``shared`` other
     nodes may listen on the same port. Raises :class:`StartError` when the server cannot start.
     """
+    gc.set_threshold(*GC_THRESHOLD)
     set_up(settings.log_format, settings.log_level)
     _raise_file_limit()
     folder = DataFolder(settings.data_dir)
@@ -56,7 +57,6 @@ async def _serve(settings: Settings, folder: DataFolder, *, shared: bool) -> int
             async with app.started() as (host, port):
                 gc.collect()
                 gc.freeze()
-                gc.set_threshold(*GC_THRESHOLD)
                 if settings.embedded:
                     stack.enter_context(folder.announced(host, port, settings.node))
                 where = f"node {settings.node} accepts on {join(host, port)}"
