@@ -19,6 +19,7 @@ _GROUPS = (
     "SELECT m.user, COUNT(*) FROM member m JOIN conversation c ON c.conv = m.conv"
     " WHERE {} AND m.state = 'member' AND c.kind = 'group' GROUP BY m.user"
 )
+_USERS = "SELECT a.user FROM account a WHERE {}"
 _NAMES = "SELECT a.username, a.user FROM account a WHERE {}"
 
 _CID = ("e.conv", "e.author", "e.cid")
@@ -33,30 +34,39 @@ async def load_facts(transaction: Transaction, need: Needs) -> tuple[Facts, Bodi
     if need.groups:
         await transaction.lock_conversations(need.conversations)
         await transaction.lock_users(need.groups)
-    (
-        conversations, ((now,),), members, known, messages, reactions, friends, groups, users, names,
-    ) = await transaction.gather(
-        Query(_CONVERSATION, by=("c.conv",), keys=[(conv,) for conv in need.conversations], lock=True),
-        transaction.clock,
-        Query(_MEMBER, by=_MEMBERSHIP, keys=list(need.members)),
-        query_of_cids(need.cids),
-        Query(_MESSAGE, by=("e.conv", "e.seq"), keys=list(need.messages)),
-        Query(_REACTIONS, by=("r.conv", "r.target"), keys=list(need.reactions)),
-        Query(_FRIENDS, by=("k.user", "k.other"), keys=list(need.friends)),
-        _query_of_groups(need.groups),
-        Query("SELECT a.user FROM account a WHERE {}", by=("a.user",), keys=[(user,) for user in need.users]),
-        Query(_NAMES, by=("a.username",), keys=[(name,) for name in {name for _, name in need.names}]),
-    )  # fmt: skip
-    facts = Facts(now)
-    facts.conversations = {row[0]: rows.conversation_state(row) for row in unpack(conversations)}
-    facts.known = {rows.cid_key(row): rows.known(row) for row in known}
+    asked = {
+        "conversations": Query(_CONVERSATION, by=("c.conv",), keys=[(conv,) for conv in need.conversations], lock=True),
+        "now": transaction.clock,
+        "members": Query(_MEMBER, by=_MEMBERSHIP, keys=list(need.members)),
+    }
+    # Most batches are messages, which need nothing of this.
+    if need.cids:
+        asked["known"] = query_of_cids(need.cids)
+    if need.messages:
+        asked["messages"] = Query(_MESSAGE, by=("e.conv", "e.seq"), keys=list(need.messages))
+    if need.reactions:
+        asked["reactions"] = Query(_REACTIONS, by=("r.conv", "r.target"), keys=list(need.reactions))
+    if need.friends:
+        asked["friends"] = Query(_FRIENDS, by=("k.user", "k.other"), keys=list(need.friends))
+    if need.groups:
+        asked["groups"] = _query_of_groups(need.groups)
+    if need.users:
+        asked["users"] = Query(_USERS, by=("a.user",), keys=[(user,) for user in need.users])
+    if need.names:
+        asked["names"] = Query(_NAMES, by=("a.username",), keys=[(name,) for name in {name for _, name in need.names}])
+    found = dict(zip(asked, await transaction.gather(*asked.values()), strict=True))
+    facts = Facts(found["now"][0][0])
+    facts.conversations = {row[0]: rows.conversation_state(row) for row in unpack(found["conversations"])}
+    facts.known = {rows.cid_key(row): rows.known(row) for row in found.get("known", ())}
+    messages = found.get("messages", ())
     facts.messages = {row[:2]: rows.message_state(row) for row in messages}
-    for conv, target, user, emoji, on, seq, at in reactions:
+    for conv, target, user, emoji, on, seq, at in found.get("reactions", ()):
         facts.reactions[conv, target, user, emoji] = ReactionState(bool(on), seq, at)
-    facts.friends = {(user, other) for user, other in friends}
-    facts.groups = dict.fromkeys(need.groups, 0) | dict(groups)
-    facts.users = {user for (user,) in users}
-    facts.names = dict(names)
+    facts.friends = {(user, other) for user, other in found.get("friends", ())}
+    facts.groups = dict.fromkeys(need.groups, 0) | dict(found.get("groups", ()))
+    facts.users = {user for (user,) in found.get("users", ())}
+    facts.names = dict(found.get("names", ()))
+    members = found["members"]
     mentioned = {(conv, facts.names[name]) for conv, name in need.names if name in facts.names} - need.members
     if mentioned:
         (more,) = await transaction.gather(Query(_MEMBER, by=_MEMBERSHIP, keys=list(mentioned)))
