@@ -1,7 +1,7 @@
 """The one thread that writes.
 
 All jobs that arrive while a commit is in flight go into the next one: a durable commit costs an fsync, whatever is
-in it. Each job runs within a savepoint, so that one that fails is undone alone.
+in it. Each job that is not alone runs within a savepoint, so that one that fails is undone alone.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class Writer:
             connection = self._connected()
             connection.execute("BEGIN IMMEDIATE")
             transaction = SqliteTransaction(connection)
-            results = [self._attempt(job, transaction) for job in batch]
+            results = [self._attempt(job, transaction, alone=len(batch) == 1) for job in batch]
             connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - whatever happens, every caller gets an answer
             self._recover(error)
@@ -136,18 +136,24 @@ class Writer:
             self._on_commit(transaction.grown)
         self._delivery.deliver(results)
 
-    def _attempt(self, job: _Job, transaction: SqliteTransaction) -> Result:
+    def _attempt(self, job: _Job, transaction: SqliteTransaction, *, alone: bool) -> Result:
         connection = transaction.connection
-        connection.execute("SAVEPOINT job")
+        if not alone:
+            connection.execute("SAVEPOINT job")
         try:
             value = job.work(transaction)
         except Exception as error:
             if connections.is_environment(error) or not connection.in_transaction:
                 raise
-            connection.execute("ROLLBACK TO job")
-            connection.execute("RELEASE job")
+            if alone:
+                connection.execute("ROLLBACK")
+                connection.execute("BEGIN")  # For the COMMIT to come, of nothing.
+            else:
+                connection.execute("ROLLBACK TO job")
+                connection.execute("RELEASE job")
             return Result(job.future, error=error)
-        connection.execute("RELEASE job")
+        if not alone:
+            connection.execute("RELEASE job")
         return Result(job.future, value)
 
     def _connected(self) -> sqlite3.Connection:

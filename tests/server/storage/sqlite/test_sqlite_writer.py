@@ -122,6 +122,17 @@ async def test_a_job_that_fails_is_undone_alone(database: SqliteDatabase) -> Non
     assert await notes(database) == [0, 1]
 
 
+async def test_a_lone_job_that_fails_is_undone(database: SqliteDatabase) -> None:
+    async def fail(transaction: Transaction) -> None:
+        await insert(transaction, 1_000)
+        raise Refusal(ErrorCode.FORBIDDEN)
+
+    assert await code_of(database.write(fail)) is ErrorCode.FORBIDDEN
+    assert await notes(database) == []
+    assert await database.write(lambda transaction: insert(transaction, 1)) == 1
+    assert await notes(database) == [1]
+
+
 async def test_while_another_process_holds_the_lock_writes_are_unavailable_and_reads_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
