@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import accumulate
-from typing import cast
+from itertools import accumulate, chain
+from typing import Any, cast
 
 from mrccsc_server.storage.database import Query, Unstorable, Value, Values, is_set
 
@@ -56,6 +56,17 @@ def literal(value: Value) -> str:
     if kind is Expression:
         return cast(str, value)
     return repr(value + 0)  # type: ignore[operator]  # A bool or a float.
+
+
+_Writer = Callable[[Any], str]
+
+_PLAIN = {int, Expression, type(None)}
+"""Kinds of values that are written as they are."""
+
+_AROUND = {bytes: "X'%s'", type(None): "NULL%.0s"}
+"""What is around the values of a kind, if anything."""
+
+_WRITERS: dict[type, _Writer] = {bytes: bytes.hex}
 
 
 def fill(sql: str, values: Sequence[Value | Collection[int]]) -> str:
@@ -133,24 +144,12 @@ def counted_inserts(
 
 
 def _rows(rows: Sequence[Values]) -> list[str]:
-    """Rows as SQL, a column at a time: what a column's values are is asked once, not for each of them."""
-    columns = [(values, set(map(type, values))) for values in zip(*rows, strict=True)]
-    if len(columns) > 1 and all(kinds == _NUMBERS for _, kinds in columns):
+    """Each of the rows as SQL."""
+    if rows and len(rows[0]) == 1:
+        return [f"({literal(value)})" for (value,) in rows]
+    if rows and _NUMBERS.issuperset(map(type, rows[0])) and _NUMBERS.issuperset(map(type, chain.from_iterable(rows))):
         return list(map(repr, map(tuple, rows)))  # As it happens, that is the same.
-    return list(map("({})".format, map(",".join, zip(*(_column(*column) for column in columns), strict=True))))
-
-
-def _column(values: Sequence[Value], kinds: set[type]) -> Iterable[str]:
-    if len(kinds) > 1:
-        return map(literal, values)
-    (kind,) = kinds
-    if kind is int:
-        return map(str, values)
-    if kind is bytes:
-        return [f"X'{value.hex()}'" for value in cast(Sequence[bytes], values)]
-    if kind is Expression:
-        return cast(Sequence[str], values)
-    return map(literal, values)
+    return list(map(_row, rows))
 
 
 def _parts(keys: Sequence[Values], most: int) -> Iterator[Sequence[Values]]:
@@ -158,7 +157,22 @@ def _parts(keys: Sequence[Values], most: int) -> Iterator[Sequence[Values]]:
 
 
 def _row(values: Values) -> str:
-    return f"({','.join(map(literal, values))})"
+    """The values in parentheses. What their kinds have in common with those of other rows is made once."""
+    form, written = _form(tuple(map(type, values)))
+    if written:
+        texts: list[object] = list(values)
+        for place, write in written:
+            texts[place] = write(texts[place])
+        return form % tuple(texts)
+    return form % tuple(values)
+
+
+@lru_cache(maxsize=1_024)
+def _form(kinds: tuple[type, ...]) -> tuple[str, list[tuple[int, _Writer]]]:
+    """The text around the values of a row of these kinds, and how those are written that are not their own text."""
+    texts = [_AROUND.get(kind, "%s") for kind in kinds]
+    written = [(place, _WRITERS.get(kind, literal)) for place, kind in enumerate(kinds) if kind not in _PLAIN]
+    return f"({','.join(texts)})", written
 
 
 def _single(query: Query, keys: Sequence[Values]) -> str:

@@ -130,6 +130,8 @@ class MysqlTransaction(MysqlReader):
 
     async def put(self, table: str, key: Sequence[str], columns: Sequence[str], rows: Sequence[Values]) -> None:
         """See the protocol."""
+        if not rows:
+            return
         changes = ", ".join(f"{column} = VALUES({column})" for column in columns)
         self._put_off(*literals.inserts(table, [*key, *columns], rows, f" ON DUPLICATE KEY UPDATE {changes}"))
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mrccsc_server.storage.database import Query, Unstorable
-from mrccsc_server.storage.mysql.literals import ROWS_BYTES, encode, fill, inserts, literal, selects, union
+from mrccsc_server.storage.mysql.literals import ROWS_BYTES, Expression, encode, fill, inserts, literal, selects, union
 from tests.server.storage.mysql.conftest import run
 from tools.cluster.mariadb import PASSWORD, USER, MariaDb
 
@@ -42,6 +42,22 @@ def test_values_come_back_as_they_went(connection: pymysql.Connection, row: list
     sql = fill("SELECT " + ", ".join("?" * len(row)), row)
     # An empty text in ORACLE mode is none.
     assert [value or None for value in run(connection, sql)[0]] == [value or None for value in row]
+
+
+kinds = st.one_of(values, st.booleans(), st.floats(-1e9, 1e9), st.just(Expression("@texts1+0")))
+
+
+@given(st.integers(1, 5).flatmap(lambda width: st.lists(st.tuples(*[kinds] * width), max_size=5)))
+def test_a_row_is_the_literals_of_its_values(rows: list[tuple[str | bytes | float | None, ...]]) -> None:
+    texts = [f"({','.join(map(literal, row))})" for row in rows]
+    written = [sql.replace(" ", "") for sql in inserts("t", ["a"], rows)]
+    assert written == ([f"INSERTINTOt(a)VALUES{','.join(texts)}".replace(" ", "")] if rows else [])
+
+
+@given(st.integers(2, 5).flatmap(lambda width: st.lists(st.tuples(*[st.integers()] * width), min_size=1, max_size=5)))
+def test_a_row_of_numbers_is_too(rows: list[tuple[int, ...]]) -> None:
+    texts = [f"({','.join(map(literal, row))})" for row in rows]
+    assert inserts("t", ["a"], rows)[0].replace(" ", "") == f"INSERTINTOt(a)VALUES{','.join(texts)}"
 
 
 def test_values_are_not_looked_into() -> None:
