@@ -48,10 +48,11 @@ class AiomysqlConnection(asyncio.Protocol):
             raise Lost(CR.CR_SERVER_LOST, "The connection is closed")
         packets = question(statements)
         self._answer = Answer(len(packets))
-        self._answered = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._answered = answered
         for packet in packets:
             transport.write(packet)
-        answer = await self._answered
+        answer = await answered
         if answer.results:
             self.status = answer.status
         if answer.error is not None:
@@ -83,9 +84,9 @@ class AiomysqlConnection(asyncio.Protocol):
         except Failed as failed:
             self._end(failed)
             return
-        self._answer = None
-        if self._answered is not None and not self._answered.done():
-            self._answered.set_result(answer)
+        answered, self._answered, self._answer = self._answered, None, None
+        if answered is not None and not answered.done():
+            answered.set_result(answer)
         if answer.surplus:
             self._end(Lost(CR.CR_SERVER_LOST, "The database says more than it was asked"))
 

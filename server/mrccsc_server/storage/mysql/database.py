@@ -95,8 +95,12 @@ class MysqlDatabase:
         """See the protocol."""
         if self._waiting and self._waiting + weight > self.limits.commit_queue:
             raise Refusal(ErrorCode.OVERLOADED)
-        async with self._call() as pool, self._turn(weight):
-            return await self._attempts(lambda careful: self._write(pool, work, careful), repeatable=repeatable)
+        async with self._call() as pool:
+            await self._take_turn(weight)
+            try:
+                return await self._attempts(lambda careful: self._write(pool, work, careful), repeatable=repeatable)
+            finally:
+                self._writing.release()
 
     @asynccontextmanager
     async def _call(self) -> AsyncIterator[Pool]:
@@ -117,17 +121,12 @@ class MysqlDatabase:
             if not self._busy:
                 self._idle.set()
 
-    @asynccontextmanager
-    async def _turn(self, weight: int) -> AsyncIterator[None]:
+    async def _take_turn(self, weight: int) -> None:
         self._waiting += weight
         try:
             await self._writing.acquire()
         finally:
             self._waiting -= weight
-        try:
-            yield
-        finally:
-            self._writing.release()
 
     async def _attempts(self, attempt: Callable[[bool], Coroutine[Any, Any, T]], *, repeatable: bool) -> T:
         careful = unknown = False
