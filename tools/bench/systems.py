@@ -114,6 +114,8 @@ class Nodes:
                 database=self.url,
                 bus="memory:" if redis is None else redis.url(),
                 options=["--data-dir", str(folder / f"data{number}"), *NODE_OPTIONS],
+                # As an operator's: else each start would compile all that it imports.
+                environ={"PYTHONDONTWRITEBYTECODE": ""},
             )
             for number in range(1, nodes + 1)
         ]

@@ -7,10 +7,10 @@ from collections.abc import Collection
 from mrccsc_server.domain.state import Facts, Needs, ReactionState
 from mrccsc_server.storage import rows
 from mrccsc_server.storage.database import Query, Reader, Transaction
-from mrccsc_server.storage.packed import packed, unpack
+from mrccsc_server.storage.packed import as_one, unpack
 
-_CONVERSATION = f"SELECT {packed(rows.CONVERSATION)} FROM conversation c WHERE {{}}"
-_MEMBER = f"SELECT {packed(rows.MEMBER)} FROM member m WHERE {{}}"
+_CONVERSATION = f"SELECT {as_one(rows.CONVERSATION)} FROM conversation c WHERE {{}}"
+_MEMBER = f"SELECT {as_one(rows.MEMBER)} FROM member m WHERE {{}}"
 _KNOWN = f"SELECT {rows.KNOWN} FROM entry e WHERE {{}}"
 _MESSAGE = f"SELECT {rows.MESSAGE} FROM entry e LEFT JOIN body b ON b.id = e.body WHERE {{}} AND e.kind = 'message'"
 _REACTIONS = "SELECT r.conv, r.target, r.user, r.emoji, r.is_on, r.seq, r.at FROM reaction r WHERE {}"

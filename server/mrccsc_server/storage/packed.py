@@ -13,13 +13,22 @@ import orjson
 from mrccsc_server.storage.database import Row
 
 
+def as_one(columns: str) -> str:
+    """The expression for a row as one value: integers, texts and NULLs only."""
+    return f"JSON_ARRAY({columns})"
+
+
 def packed(columns: str) -> str:
-    """The expression for all rows of a group: integers, texts and NULLs only. In no promised order."""
-    return f"GROUP_CONCAT(JSON_ARRAY({columns}))"
+    """The expression for all rows of a group as one. In no promised order.
+
+    It costs MariaDB half a millisecond, however little it packs: for what is asked for all the time :func:`as_one` is
+    better.
+    """
+    return f"GROUP_CONCAT({as_one(columns)})"
 
 
 def unpack(rows: list[Row]) -> list[list[Any]]:
-    """The rows in what queries for :func:`packed` alone brought; none where there were none."""
+    """The rows in what queries for :func:`packed` or :func:`as_one` alone brought; none where there were none."""
     texts = [text if isinstance(text, bytes) else text.encode() for (text,) in rows if text is not None]
     found: list[list[Any]] = orjson.loads(b"[%b]" % b",".join(texts)) if texts else []
     return found
