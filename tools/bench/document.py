@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.bench import plots, scale
+from tools.bench import goals, plots, scale
 from tools.bench.curves import CURVES, Curve
 from tools.bench.report import table
 from tools.bench.rows import ALL, ROWS
@@ -60,6 +60,7 @@ def places(told: Told, pictures: set[str]) -> dict[str, str]:
     return {
         "machine": _machine(told),
         "rows": _rows(told, pictures),
+        "goals": goals.chapter(told["rows"]),
         "costs": _costs(told),
         "curves": "\n\n".join(_curve(curve, told["curves"].get(curve.name), pictures) for curve in CURVES),
         "trials": "\n\n".join(_trial(trial, told["trials"].get(trial.name)) for trial in TRIALS),
