@@ -47,7 +47,7 @@ def decode_request(line: bytes) -> Request:
 
 
 def encode(frame: Mapping[str, Any]) -> bytes:
-    """One line of a frame or request in its dictionary form, newline included."""
+    """One line of a frame or request in its dictionary form, newline included. Its integers have at most 64 bits."""
     return orjson.dumps(frame, option=orjson.OPT_APPEND_NEWLINE)
 
 

@@ -10,7 +10,7 @@ from mrccsc_server.cluster.memory import MemoryPresence
 from mrccsc_server.domain import planning
 from mrccsc_server.domain.planning import Plan
 from mrccsc_server.domain.state import Duplicate
-from mrccsc_server.storage import marks
+from mrccsc_server.storage import log, marks
 from mrccsc_server.storage.log import StoredLog
 from mrccsc_server.storage.sqlite.statements import SqliteTransaction
 from mrccsc_tui.link import sender
@@ -29,7 +29,11 @@ def forget_who_left(ground: Ground) -> None:
         mine = self._ledger.facts.members.get((op.conv, op.by))
         return known(self, op) if mine is not None and mine.active else None
 
+    async def never(_transaction: Any, _operations: Any, _outcomes: Any) -> None:
+        return
+
     ground.patch(Plan, "_known", of_members)
+    ground.patch(log, "_look_up_refused", never)
 
 
 def name_another_seq(ground: Ground) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re as regexp
 
 from hypothesis import strategies as st
+from pydantic_core import to_json
 
-from mrccsc_shared.codec import BadRequest, Malformed, decode_frame, decode_request, encode, encode_request
+from mrccsc_shared.codec import BadRequest, Malformed, decode_frame, decode_request, encode_request
 from mrccsc_shared.errors import ErrorCode
 from mrccsc_shared.framing import LineSplitter, LineTooLong
 from mrccsc_shared.limits import MAX_ID
@@ -79,7 +80,7 @@ def frame(data: bytes) -> None:
         # A known type may be named; it is one of ours.
         said = str(error)
     else:
-        assert decoded is None or decode_frame(encode(decoded)) == decoded
+        assert decoded is None or decode_frame(to_json(decoded)) == decoded
         return
     assert said.isprintable()
     assert len(said) < 200

@@ -117,10 +117,11 @@ class Stage:
                 raise AssertionError(f"{text!r} is not on the screen:\n{self.text}") from None
 
     async def opens(self, conv: int) -> None:
-        """Open a conversation and wait for its newest history."""
+        """Open a conversation and wait until its newest history is shown."""
         await self.until(lambda: conv in self.client.store.conversations, "the conversation")
         self.main.open_conversation(conv)
         await self.until(lambda: self.client.store.timeline(conv), "the history")
+        await self.until(lambda: self.main.chat.timeline.roll, "its being shown")
 
     async def picture(self) -> bool:
         """Whether the screen looks as it did when somebody accepted its picture."""

@@ -19,7 +19,7 @@ class Notes:
         self._database = open_database(path, _SCHEMA, 1, durable=False, keep={"notes": "name"})
         rows = self._database.execute("SELECT name, value FROM notes")
         self._notes: dict[str, str] = {name: text for name, text in rows if isinstance(text, str)}
-        self._changed: set[str] = set()
+        self._changed: dict[str, None] = {}
 
     def get(self, name: str) -> str | None:
         """A text, when there is one."""
@@ -33,7 +33,7 @@ class Notes:
             self._notes.pop(name, None)
         else:
             self._notes[name] = value
-        self._changed.add(name)
+        self._changed[name] = None
 
     def clear(self, prefix: str) -> None:
         """Forget all texts whose names begin so."""
