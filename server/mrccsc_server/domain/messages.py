@@ -27,10 +27,9 @@ def send(ledger: Ledger, op: Send, conversation: ConversationState, mine: Member
     conversation.messages += 1
     mine.sent += 1
     ledger.touch_member(mine)
-    mentions = ledger.mentions(op.conv, op.names) if op.names else ()
+    mentions = ledger.mentions(op.conv, op.names)
     row = ledger.append(op, conversation, "message", text=op.text, mentions=mentions, data=data)
-    if mentions:
-        ledger.changes.mentions.extend((user, op.conv, row.seq) for user in mentions if user != op.by)
+    ledger.changes.mentions += [(user, op.conv, row.seq) for user in mentions if user != op.by]
     return Stored(message_to_wire(row, op.text, reply_to))
 
 

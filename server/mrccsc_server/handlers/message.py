@@ -27,7 +27,6 @@ MENTIONS_MAX = 50
 
 def _send(services: Services, session: Session, request: MessageSend) -> Operation:
     text, reply_to = check_text(request.text, services.limits.max_text), request.reply_to
-    names = tuple(mentioned_names(text)[:MENTIONS_MAX]) if "@" in text else ()
     return Send(
         conv=request.conv,
         by=session.user,
@@ -36,7 +35,7 @@ def _send(services: Services, session: Session, request: MessageSend) -> Operati
         text=text,
         reply_to=reply_to,
         after=request.after,
-        names=names,
+        names=tuple(mentioned_names(text)[:MENTIONS_MAX]),
     )
 
 

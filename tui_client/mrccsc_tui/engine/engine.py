@@ -155,7 +155,7 @@ class Engine:
                 signed_in.set_exception(RequestError("no_answer", reason))
 
     def _stopped(self, line: Line, reason: str) -> None:
-        self._status(replace(line.status, phase="stopped", attempt=0, node=None, reason=reason))
+        self._status(replace(line.status, phase="stopped", attempt=0, next_try_at=None, node=None, reason=reason))
 
     def _resume(self, welcome: Frame) -> Frame:
         """Resume with as many cursors as fit into a line, those of the latest conversations first."""
