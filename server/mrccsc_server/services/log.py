@@ -86,6 +86,11 @@ class LogService:
         """Operations that wait for a commit."""
         return len(self._queue)
 
+    @property
+    def unanswered(self) -> int:
+        """Operations that wait for a commit, or for their turn to be answered."""
+        return self._open
+
     def submit(self, operation: Operation, session: Session, done: Done, *, acked: bool) -> None:
         """Queue an operation; ``done`` gets its outcome in order, after the delivery. Raises ``overloaded``.
 

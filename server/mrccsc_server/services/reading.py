@@ -24,11 +24,14 @@ INDEX_BATCH = 256
 INDEX_REST = 1.0
 """Where more are behind, indexing rests so many times as long as it has worked."""
 
-INDEX_REST_BUSY = 9.0
-"""The same while operations wait for a commit: what is said now goes before what can be found. On a node that is busy
-to its limit search falls behind, and catches up when that is over."""
+BUSY = 64
+"""Unanswered operations from which on the node counts as busy: few nodes ever have that many at once."""
 
-INDEX_REST_MAX = 1.0
+INDEX_REST_BUSY = 49.0
+"""How long it rests there: what is said now goes before what can be found. On a node that is busy to its limit search
+falls behind, and catches up when that is over."""
+
+INDEX_REST_MAX = 3.0
 """Seconds."""
 
 
@@ -76,7 +79,7 @@ class Reading:
             except Exception:
                 _logger.exception("Indexing failed; it goes on with the next entries")
                 done = 0
-            rest = (INDEX_REST_BUSY if self._log.waiting else INDEX_REST) * (clock() - began)
+            rest = (INDEX_REST if self._log.unanswered < BUSY else INDEX_REST_BUSY) * (clock() - began)
             await asyncio.sleep(INDEX_PAUSE if done < INDEX_BATCH else min(INDEX_REST_MAX, rest))
 
 
