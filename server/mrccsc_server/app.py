@@ -224,6 +224,9 @@ class App:
         self._metrics.watch("connections", "Connections now.", lambda: admission.total)
         self._metrics.watch("connections_signed_in", "Connections now that have signed in.", lambda: admission.known)
         self._metrics.watch("commit_queue", "Operations that wait for a commit.", lambda: services.log.waiting)
+        self._metrics.watch(
+            "search_behind", "Conversations with entries that are not indexed yet.", lambda: store.search.behind
+        )
         registry = Registry(
             limits=self._limits,
             metrics=self._metrics,

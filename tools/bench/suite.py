@@ -16,7 +16,7 @@ from tools.bench.curves import CURVES, Bench, Curve, verdict
 from tools.bench.load import Result, Seat
 from tools.bench.report import Json, losses, machine, save, summary, today, version_of
 from tools.bench.rows import Row, figure, measure
-from tools.bench.systems import MARIADB_OPTIONS, NODE_OPTIONS, SYSTEMS, Nodes, System, opened
+from tools.bench.systems import MARIADB_OPTIONS, NODE_OPTIONS, SYSTEMS, Nodes, System, calm, opened
 from tools.bench.trials import Trial
 from tools.cluster.mariadb import find_program
 from tools.cluster.process import ProgramError
@@ -172,6 +172,7 @@ class Suite:
             result: Result | None = None
             try:
                 system.start()
+                calm(systems)
                 result = measure(
                     row, system, seats[system.name][row.name], folder,
                     warm=self.options.warm, seconds=self.options.seconds,

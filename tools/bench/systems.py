@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -34,6 +34,12 @@ MARIADB_OPTIONS = ("--innodb-buffer-pool-size=512M", "--innodb-log-file-size=256
 """Beside those that every MariaDB of ours has: room for what is measured, no less durable."""
 
 NODE_OPTIONS = ("--unlimited", "--log-level", "warning")
+
+CALM = 0.25
+"""Seconds without work after which the machine is taken for calm."""
+
+QUIET = 0.1
+"""The share of a core that all servers together take when they do nothing, and some more."""
 
 T = TypeVar("T")
 
@@ -232,6 +238,21 @@ def memory(program: Program) -> int:
         if line.startswith("Pss_Anon:"):
             return int(line.split()[1]) * 1024
     return 0
+
+
+def calm(systems: Iterable[System], *, patience: float = 60.0) -> None:
+    """Wait until nothing runs any more, or the patience is at its end.
+
+    What a node leaves for quieter times (the index for search) would be measured with whatever comes next.
+    """
+    programs = {id(program): program for system in systems for program in system.programs}.values()
+    give_up = time.monotonic() + patience
+    used = sum(map(cpu_seconds, programs))
+    while time.monotonic() < give_up:
+        time.sleep(CALM)
+        before, used = used, sum(map(cpu_seconds, programs))
+        if used - before < QUIET * CALM:
+            return
 
 
 def settled(read: Callable[[], T], *, still: float = 1.0, patience: float = 20.0) -> T:

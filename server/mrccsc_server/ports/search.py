@@ -10,6 +10,11 @@ from mrccsc_shared.entry import Entry
 class SearchIndex(Protocol):
     """An inverted table of our own tokens, kept beside the log and behind it by at most two seconds of work."""
 
+    @property
+    def behind(self) -> int:
+        """Conversations that have entries which are not indexed yet, as far as this node knows."""
+        ...
+
     async def index(self, max_entries: int) -> int:
         """Work up to ``max_entries`` not yet indexed entries into the index; how many were.
 

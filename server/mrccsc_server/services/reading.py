@@ -28,8 +28,8 @@ BUSY = 64
 """Unanswered operations from which on the node counts as busy: few nodes ever have that many at once."""
 
 INDEX_REST_BUSY = 49.0
-"""How long it rests there: what is said now goes before what can be found. On a node that is busy to its limit search
-falls behind, and catches up when that is over."""
+"""How long it rests while that lasts: what is said now goes before what can be found. On a node that is busy to its
+limit search falls behind, and catches up when that is over."""
 
 INDEX_REST_MAX = 3.0
 """Seconds."""
@@ -79,8 +79,12 @@ class Reading:
             except Exception:
                 _logger.exception("Indexing failed; it goes on with the next entries")
                 done = 0
-            rest = (INDEX_REST if self._log.unanswered < BUSY else INDEX_REST_BUSY) * (clock() - began)
-            await asyncio.sleep(INDEX_PAUSE if done < INDEX_BATCH else min(INDEX_REST_MAX, rest))
+            worked = clock() - began
+            await asyncio.sleep(INDEX_PAUSE if done < INDEX_BATCH else min(INDEX_REST_MAX, INDEX_REST * worked))
+            for _ in range(int(min(INDEX_REST_MAX, INDEX_REST_BUSY * worked) / INDEX_PAUSE)):
+                if self._log.unanswered < BUSY:
+                    break
+                await asyncio.sleep(INDEX_PAUSE)
 
 
 def _position(cursor: str | None) -> int | None:

@@ -20,6 +20,10 @@ class Grown:
         """The entries by conversation in the order they came; ``None`` where they must be read."""
         self._held = 0
 
+    def __len__(self) -> int:
+        """How many conversations."""
+        return len(self._convs)
+
     def add(self, convs: Iterable[int]) -> None:
         """Remember conversations whose entries must be read; those known already keep their place."""
         with self._lock:

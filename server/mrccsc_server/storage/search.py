@@ -40,6 +40,11 @@ class StoredSearch:
         self._database = database
         self._indexer = Indexer(database)
 
+    @property
+    def behind(self) -> int:
+        """See the port."""
+        return len(self._database.grown)
+
     async def index(self, max_entries: int) -> int:
         """See the port."""
         return await self._indexer.index(max_entries)

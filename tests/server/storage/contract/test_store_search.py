@@ -208,7 +208,9 @@ async def test_indexing_is_bounded_and_goes_on_where_it_stopped(opened: Opener) 
         assert max(counts) <= 10
         assert len(await scene.find(ann, "needle")) == 30
         await scene.say(convs[0], ann, "one more needle")
+        assert store.search.behind == 1
         assert await store.search.index(10) == 1
+        assert store.search.behind == 0
         assert await store.search.index(10) == 0
         assert len(await scene.find(ann, "needle")) == 31
 
