@@ -29,6 +29,11 @@ def packed(columns: str) -> str:
 
 def unpack(rows: list[Row]) -> list[list[Any]]:
     """The rows in what queries for :func:`packed` or :func:`as_one` alone brought; none where there were none."""
-    texts = [text if isinstance(text, bytes) else text.encode() for (text,) in rows if text is not None]
-    found: list[list[Any]] = orjson.loads(b"[%b]" % b",".join(texts)) if texts else []
+    texts = [text for (text,) in rows if text is not None]
+    if not texts:
+        return []
+    # SQLite gives some as bytes, and never both kinds at once.
+    found: list[list[Any]] = orjson.loads(
+        b"[%b]" % b",".join(texts) if isinstance(texts[0], bytes) else f"[{','.join(texts)}]"
+    )
     return found

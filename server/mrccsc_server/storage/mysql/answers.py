@@ -17,7 +17,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from pymysql.connections import TEXT_TYPES  # type: ignore[import-untyped]
 from pymysql.constants import CR, FIELD_TYPE, SERVER_STATUS  # type: ignore[import-untyped]
@@ -156,6 +156,11 @@ class Answer:
         needed = 4
         head = -1  # Where the head begins that is being read, if it does in these bytes.
         while (begin := at + 4) <= size:
+            if self._rows and not self._parts:
+                at = self._take_rows(data, at)
+                begin = at + 4
+                if begin > size:
+                    break
             if begin + 1 < size and data[begin] != _OK and self._rows is None and not self._definitions:
                 known = _KNOWN.get(_first_of(data, at))
                 if known is not None and data[at + 3] == self._number and data.startswith(known.packets, at):
@@ -189,6 +194,34 @@ class Answer:
             self._pieces = [data[at:]]
             self._missing = needed - (size - at)
         return False
+
+    def _take_rows(self, data: bytes, at: int) -> int:
+        """Read the plain rows that come next, as nearly all are: short, whole, with nothing special about them.
+
+        Where the first packet begins that is something else, or may be.
+        """
+        rows, converters, number = cast(list[Row], self._rows), self._converters, self._number
+        single = converters[0] if len(converters) == 1 else None
+        plain = number << 24  # What is added to the length of a packet that has its turn.
+        last = len(data) - 5
+        while at <= last:
+            (header,) = _HEADER.unpack_from(data, at)
+            begin = at + 4
+            end = begin + header - plain
+            first = data[begin]
+            if not begin < end <= last + 5 or first > _NULL or end - begin >= _LARGEST:
+                break
+            if single is None:
+                rows.append(_row(data[begin:end], converters))
+            elif first == _NULL:
+                rows.append((None,))
+            else:
+                rows.append((single(data[begin + 1 : begin + 1 + first]),))
+            at = end
+            number = (number + 1) & 0xFF
+            plain = number << 24
+        self._number = number
+        return at
 
     def _read(self, packet: bytes) -> bool:
         """Read one packet; whether it was the last."""
