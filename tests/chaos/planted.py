@@ -26,6 +26,7 @@ from mrccsc_server.services.live import Live
 from mrccsc_server.services.roster import Arrival, LiveConversation, LiveUser
 from mrccsc_server.services.sweep import Sweep
 from mrccsc_server.storage import log as stored_log
+from mrccsc_server.storage.recent import Recent
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_tui.state.log import Log as HeldLog
 from mrccsc_tui.state.store import Store as HeldStore
@@ -91,18 +92,18 @@ class CutDatabase(Log):
         early: asyncio.Future[Any] = loop.create_future()
         cut = self._chance.random() < 0.1
 
-        def tell(outcomes: list[Outcome]) -> None:
+        def tell(appended: Any) -> None:
             if self._tell is not None:
-                self._tell(outcomes)
+                self._tell(appended.outcomes)
             if not early.done():
-                early.set_result(outcomes)
+                early.set_result(appended)
 
         async def cut_off(transaction: Any) -> Any:
-            outcomes = await work(transaction)
-            loop.call_soon_threadsafe(tell, outcomes)
+            appended = await work(transaction)
+            loop.call_soon_threadsafe(tell, appended)
             if cut:
                 raise PowerCut
-            return outcomes
+            return appended
 
         committing = asyncio.ensure_future(self._inner.write(cut_off, **named))
         if not self._ack:
@@ -216,6 +217,8 @@ def _on_facts(ground: Ground, change: Callable[[Facts, Needs], None]) -> None:
         return facts, bodies
 
     ground.patch(stored_log, "load_facts", load_facts)
+    # Else only what a node does not remember passes here.
+    ground.patch(Recent, "take", lambda *_: {})
 
 
 class Shuffled(Log):

@@ -66,10 +66,15 @@ class Log(Protocol):
 
         Locks the rows of the conversations in ascending order, reads the facts that
         :func:`mrccsc_server.domain.planning.needs` names, lets a :class:`~mrccsc_server.domain.planning.Plan`
-        decide, writes its changes with set-wise statements, commits. An operation that the database itself
+        decide, writes its changes with set-wise statements, commits. What this node itself has left a moment ago need
+        not be read, when the transaction fails where it is not so any more. An operation that the database itself
         refuses is refused alone. Calls may overlap, also on several nodes; which of those that do goes first is
         not promised.
         """
+        ...
+
+    def heard(self, conv: int) -> None:
+        """Another node has written to the conversation: it is to be read before anything is appended."""
         ...
 
     async def known(self, conv: int, by: int, cid: str) -> Known | None:

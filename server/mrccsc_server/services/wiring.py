@@ -156,8 +156,10 @@ class Services:
                 if isinstance(outcome, Stored):
                     if outcome.entry["by"] in self.live.users:
                         self.rates.sends.charge(outcome.entry["by"])
+                    self.store.log.heard(outcome.entry["conv"])
                     self.live.deliver(Arrival(outcome))
             case HeadHint(conv, head):
+                self.store.log.heard(conv)
                 self.live.expect(conv, head)
             case UserHint(users, line):
                 self._hear_users(users, line)

@@ -7,6 +7,7 @@ takes over the text of its edit, so that no text is ever stored twice or grows.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import cast
 
@@ -30,19 +31,22 @@ _FACTS = ("members", "title", "title_folded", "topic", "visibility", "writable")
 _MESSAGE = ("body", "mentions", "rev", "edit_seq", "edited_at", "delete_seq", "deleted_at")
 
 
-async def store(transaction: Transaction, changes: Changes, before: Bodies, reshaped: set[int]) -> None:
+async def store(
+    transaction: Transaction, changes: Changes, before: Bodies, reshaped: set[int], supposed: Mapping[int, int]
+) -> None:
     """Write all rows.
 
     ``before`` are the texts of the messages that were read, ``reshaped`` the conversations whose facts or memberships
-    may have changed.
+    may have changed, ``supposed`` the heads of those that were not read: only messages were added to them.
     """
+    await _advance(transaction, changes, supposed)
     bodies = await _store_texts(transaction, changes)
     await transaction.insert("entry", _ENTRY, [_entry(row, bodies) for row in changes.entries])
     await transaction.update(
         "conversation",
         ("conv",),
         ("head", "at", "messages"),
-        [(c.conv, c.head, c.at, c.messages) for c in changes.conversations],
+        [(c.conv, c.head, c.at, c.messages) for c in changes.conversations if c.conv not in supposed],
     )
     await transaction.update(
         "conversation", ("conv",), _FACTS, [_facts(c) for c in changes.conversations if c.conv in reshaped]
@@ -57,6 +61,17 @@ async def store(transaction: Transaction, changes: Changes, before: Bodies, resh
         [(*key, int(state.on), state.seq, state.at) for key, state in changes.reactions.items()],
     )
     await transaction.insert("mention", ("user", "conv", "seq"), changes.mentions)
+
+
+async def _advance(transaction: Transaction, changes: Changes, supposed: Mapping[int, int]) -> None:
+    """First of all, so that they are locked before anything else is."""
+    steps: defaultdict[tuple[int, int], dict[int, int]] = defaultdict(dict)
+    for conversation in changes.conversations:
+        head = supposed.get(conversation.conv)
+        if head is not None:
+            steps[conversation.head - head, conversation.at][conversation.conv] = head
+    for (messages, at), heads in steps.items():
+        await transaction.advance(heads, messages, at)
 
 
 async def _store_texts(transaction: Transaction, changes: Changes) -> Texts:

@@ -7,7 +7,7 @@ integers. The methods are coroutines; on SQLite they run in a thread and never s
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeGuard, TypeVar
@@ -131,6 +131,18 @@ class Transaction(Reader, Protocol):
 
     async def lock_search_marks(self, convs: Collection[int]) -> None:
         """Lock how far conversations are indexed, until the end."""
+        ...
+
+    @property
+    def time(self) -> int | None:
+        """The database's clock in milliseconds, right to a second or so, where it is known without asking."""
+        ...
+
+    async def advance(self, heads: Mapping[int, int], messages: int, at: int) -> None:
+        """Add messages to the counts of conversations, each of which must have the given head and take messages.
+
+        Where one is not so, the transaction fails and is run again, if not here then by its commit.
+        """
         ...
 
     async def execute(self, sql: str, *values: Value | Collection[int]) -> int:

@@ -30,15 +30,19 @@ Bodies = dict[tuple[int, int], int]
 
 
 async def load_facts(transaction: Transaction, need: Needs) -> tuple[Facts, Bodies]:
-    """All that ``need`` names, under the locks of its conversations."""
+    """All that ``need`` names, under the locks of its conversations, and the time."""
     if need.groups:
         await transaction.lock_conversations(need.conversations)
         await transaction.lock_users(need.groups)
-    asked = {
-        "conversations": Query(_CONVERSATION, by=("c.conv",), keys=[(conv,) for conv in need.conversations], lock=True),
-        "now": transaction.clock,
-        "members": Query(_MEMBER, by=_MEMBERSHIP, keys=list(need.members)),
-    }
+    asked: dict[str, Query] = {}
+    if need.conversations:
+        keys = [(conv,) for conv in need.conversations]
+        asked["conversations"] = Query(_CONVERSATION, by=("c.conv",), keys=keys, lock=True)
+    now = transaction.time
+    if now is None:
+        asked["now"] = transaction.clock
+    if need.members:
+        asked["members"] = Query(_MEMBER, by=_MEMBERSHIP, keys=list(need.members))
     # Most batches are messages, which need nothing of this.
     if need.cids:
         asked["known"] = query_of_cids(need.cids)
@@ -54,9 +58,11 @@ async def load_facts(transaction: Transaction, need: Needs) -> tuple[Facts, Bodi
         asked["users"] = Query(_USERS, by=("a.user",), keys=[(user,) for user in need.users])
     if need.names:
         asked["names"] = Query(_NAMES, by=("a.username",), keys=[(name,) for name in {name for _, name in need.names}])
+    if not asked and now is not None:
+        return Facts(now), {}
     found = dict(zip(asked, await transaction.gather(*asked.values()), strict=True))
-    facts = Facts(found["now"][0][0])
-    facts.conversations = {row[0]: rows.conversation_state(row) for row in unpack(found["conversations"])}
+    facts = Facts(found["now"][0][0] if now is None else now)
+    facts.conversations = {row[0]: rows.conversation_state(row) for row in unpack(found.get("conversations", []))}
     facts.known = {rows.cid_key(row): rows.known(row) for row in found.get("known", ())}
     messages = found.get("messages", ())
     facts.messages = {row[:2]: rows.message_state(row) for row in messages}
@@ -66,7 +72,7 @@ async def load_facts(transaction: Transaction, need: Needs) -> tuple[Facts, Bodi
     facts.groups = dict.fromkeys(need.groups, 0) | dict(found.get("groups", ()))
     facts.users = {user for (user,) in found.get("users", ())}
     facts.names = dict(found.get("names", ()))
-    members = found["members"]
+    members = found.get("members", [])
     mentioned = {(conv, facts.names[name]) for conv, name in need.names if name in facts.names} - need.members
     if mentioned:
         (more,) = await transaction.gather(Query(_MEMBER, by=_MEMBERSHIP, keys=list(mentioned)))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from mrccsc_server.domain.fitting import size
 from mrccsc_server.domain.operations import Delete, Edit, Operation, React, Send
 from mrccsc_server.domain.permissions import first_readable
 from mrccsc_server.domain.planning import Outcome, Plan, judge_retry, needs
-from mrccsc_server.domain.state import Duplicate, Known, Stored
+from mrccsc_server.domain.state import Duplicate, Facts, Known, Membership, Needs, Stored
 from mrccsc_server.ports import Beginning, Page, Snapshot
 from mrccsc_server.storage import catchup, changes, rows, views
 from mrccsc_server.storage.database import Database, Reader, Transaction, Unstorable
@@ -17,7 +18,7 @@ from mrccsc_server.storage.entries import read_span
 from mrccsc_server.storage.faces import Faces
 from mrccsc_server.storage.facts import load_facts, query_of_cids
 from mrccsc_server.storage.gathering import Gathering
-from mrccsc_server.storage.recent import Recent
+from mrccsc_server.storage.recent import Premises, Recent
 from mrccsc_shared.entry import Entry
 from mrccsc_shared.errors import ErrorCode, Refusal
 
@@ -28,6 +29,14 @@ _SHAPELESS = frozenset((Send, Edit, Delete, React))
 """Operations that change no facts and no memberships."""
 
 _logger = logging.getLogger(__name__)
+
+
+class _Appended(NamedTuple):
+    """A batch that is written: what it was judged by, unless it had to be taken apart, and how it left that."""
+
+    outcomes: list[Outcome]
+    facts: Facts | None
+    premises: Premises
 
 
 class StoredLog:
@@ -54,16 +63,26 @@ class StoredLog:
         if not operations:
             return []
         attempts: list[list[Outcome]] = []
+        premises = taken = self._recent.take(operations)
 
-        async def work(transaction: Transaction) -> list[Outcome]:
-            attempts.append(await self._append(transaction, operations, careful=transaction.careful))
-            return attempts[-1]
+        async def work(transaction: Transaction) -> _Appended:
+            nonlocal premises
+            supposed, premises = premises, {}
+            appended = await self._append(transaction, operations, supposed, careful=transaction.careful)
+            attempts.append(appended.outcomes)
+            return appended
 
-        outcomes = await self._database.write(work, weight=len(operations), repeatable=True)
+        appended = await self._database.write(work, weight=len(operations), repeatable=True)
+        outcomes = appended.outcomes
         if len(attempts) > 1:
             outcomes = _first_told(outcomes, attempts[:-1])
-        self._recent.remember(operations, outcomes)
+            self._recent.mistrust(taken)
+        self._recent.remember(operations, outcomes, appended.facts, appended.premises)
         return outcomes
+
+    def heard(self, conv: int) -> None:
+        """See the port."""
+        self._recent.mistrust((conv,))
 
     async def known(self, conv: int, by: int, cid: str) -> Known | None:
         """See the port."""
@@ -130,39 +149,60 @@ class StoredLog:
         return await self._database.read(lambda reader: read_span(reader, conv, after + 1, upto), consistent=True)
 
     async def _append(
-        self, transaction: Transaction, operations: Sequence[Operation], *, careful: bool
-    ) -> list[Outcome]:
+        self, transaction: Transaction, operations: Sequence[Operation], premises: Premises, *, careful: bool
+    ) -> _Appended:
         """Append a batch; where the database refuses it, with care, then its halves, down to the one at fault."""
         try:
             async with transaction.savepoint():
                 need = needs(operations, careful=careful)
-                recent = {} if careful else self._recent.take(need.cids, operations)
+                recent = {} if careful else self._recent.take_cids(need.cids, operations)
+                supposed = _suppose(premises, operations, need)
                 facts, bodies = await load_facts(transaction, need)
                 facts.known |= recent
+                facts.members |= supposed
+                for premise in premises.values():
+                    facts.conversations[premise.conversation.conv] = premise.conversation
                 plan = Plan(facts, self._database.limits)
                 outcomes = [plan.decide(op) for op in operations]
                 if not careful:
                     await _look_up_refused(transaction, operations, outcomes)
                 reshaped = {op.conv for op in operations if type(op) not in _SHAPELESS}
-                await changes.store(transaction, plan.changes, bodies, reshaped)
+                heads = {conv: premise.head for conv, premise in premises.items()}
+                await changes.store(transaction, plan.changes, bodies, reshaped, heads)
         except Unstorable as error:
+            self._recent.mistrust(premises)
             if not careful:
-                return await self._append(transaction, operations, careful=True)
+                return await self._append(transaction, operations, {}, careful=True)
             if len(operations) > 1:
                 half = len(operations) // 2
-                return [
-                    *await self._append(transaction, operations[:half], careful=True),
-                    *await self._append(transaction, operations[half:], careful=True),
+                halves = [
+                    await self._append(transaction, part, {}, careful=True)
+                    for part in (operations[:half], operations[half:])
                 ]
+                return _Appended([outcome for part in halves for outcome in part.outcomes], None, {})
             _logger.warning("the database refused an entry: %s", error)
-            return [Refusal(ErrorCode.INVALID, "The server cannot store that.")]
+            return _Appended([Refusal(ErrorCode.INVALID, "The server cannot store that.")], None, {})
         transaction.grown += plan.changes.entries
-        return outcomes
+        return _Appended(outcomes, facts, premises)
 
     async def _known(self, cids: Sequence[tuple[int, int, str]]) -> list[Known | None]:
         (found,) = await self._database.read(lambda reader: reader.gather(query_of_cids(cids)))
         known = {rows.cid_key(row): rows.known(row) for row in found}
         return [known.get(cid) for cid in cids]
+
+
+def _suppose(premises: Premises, operations: Sequence[Operation], need: Needs) -> dict[tuple[int, int], Membership]:
+    """The memberships that are known by premises. What they know is taken out of ``need``."""
+    if not premises:
+        return {}
+    need.conversations.difference_update(premises)
+    supposed = {}
+    for op in operations:
+        premise = premises.get(op.conv)
+        if premise is not None and (member := premise.members.get(op.by)) is not None:
+            supposed[op.conv, op.by] = member
+    need.members.difference_update(supposed)
+    return supposed
 
 
 async def _look_up_refused(transaction: Transaction, operations: Sequence[Operation], outcomes: list[Outcome]) -> None:

@@ -1,27 +1,78 @@
-"""What this node has stored last: it spares the look-up of the message that a send names as the one before it."""
+"""What this node has stored last, and how it left the conversations: of most messages nothing else must be read.
+
+This is optimistic concurrency control (Kung and Robinson, *On Optimistic Methods for Concurrency Control*, 1981). A
+:class:`Premise` is neither locked nor read again; the transaction that goes by it moves the conversation on from the
+head that it supposes, under its lock, and only where it can be written to (``Transaction.advance``), or is undone. What
+else decides about a message is changed by entries alone: where the head is the same, so is that.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from mrccsc_server.domain.operations import Operation, Send
 from mrccsc_server.domain.planning import Outcome
-from mrccsc_server.domain.state import Known, Stored
+from mrccsc_server.domain.state import ConversationState, Facts, Known, Membership, Stored
 
 SENDERS = 65_536
-"""Senders in conversations that are remembered; beyond it all are forgotten, and looked up again."""
+"""Senders in conversations whose last send is remembered; beyond it all are forgotten, and looked up again."""
+
+CONVERSATIONS = 16_384
+"""Conversations of which is remembered how they were left: those that were written to last."""
+
+SENDERS_EACH = 256
+"""Senders of each of them."""
+
+SHARED = 10.0
+"""Seconds for which nothing is supposed about a conversation to which another node has written."""
 
 CidKey = tuple[int, int, str]
 """Conversation, sender, cid."""
 
 
+@dataclass(slots=True)
+class Premise:
+    """How a conversation was left: its facts, those of who sent there, and its head, which a plan moves on in them."""
+
+    conversation: ConversationState
+    members: dict[int, Membership]
+    head: int
+
+
+Premises = dict[int, Premise]
+"""By conversation."""
+
+
 class Recent:
-    """The last send of each sender in each conversation. What it knows is durable, and holds for ever."""
+    """The last send of each sender in each conversation, and the premises of the next.
 
-    def __init__(self) -> None:
+    What it knows of a send is durable, and holds for ever; a premise is taken by one commit at a time.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._last: dict[tuple[int, int], tuple[str, Known]] = {}
+        self._left: Premises = {}
+        """The one that was written to last is the last."""
+        self._shared: dict[int, float] = {}
+        """Until when nothing is supposed about conversations."""
 
-    def take(self, cids: set[CidKey], operations: Sequence[Operation]) -> dict[CidKey, Known]:
+    def take(self, operations: Sequence[Operation]) -> Premises:
+        """The premises for operations. They are taken out: whoever takes them sees to it that they come back."""
+        taken: Premises = {}
+        left = self._left
+        for op in operations:
+            if premise := left.pop(op.conv, None):
+                taken[op.conv] = premise
+        if taken:
+            for op in operations:
+                if type(op) is not Send:
+                    taken.pop(op.conv, None)
+        return taken
+
+    def take_cids(self, cids: set[CidKey], operations: Sequence[Operation]) -> dict[CidKey, Known]:
         """What is known of ``cids``. Taken out of these is that, and what the operations themselves are to store."""
         if not cids:
             return {}
@@ -39,10 +90,49 @@ class Recent:
                 cids.discard(key)
         return found
 
-    def remember(self, operations: Sequence[Operation], outcomes: Sequence[Outcome]) -> None:
-        """Take note of what was committed."""
+    def remember(
+        self, operations: Sequence[Operation], outcomes: Sequence[Outcome], facts: Facts | None, taken: Premises
+    ) -> None:
+        """Take note of what was committed, and of how ``facts`` (with those of the premises ``taken``) are left."""
         if len(self._last) > SENDERS:
             self._last.clear()
+        left: Premises = {} if facts is None else taken
         for op, outcome in zip(operations, outcomes, strict=True):
-            if type(op) is Send and type(outcome) is Stored:
-                self._last[op.conv, op.by] = op.cid, Known(outcome.entry["seq"], outcome.entry["at"], op.digest)
+            if type(op) is not Send or type(outcome) is not Stored:
+                continue
+            conv, by, entry = op.conv, op.by, outcome.entry
+            self._last[conv, by] = op.cid, Known(entry["seq"], entry["at"], op.digest)
+            if facts is None:
+                continue
+            premise = left.get(conv)
+            if premise is None:
+                premise = left[conv] = Premise(facts.conversations[conv], {}, 0)
+            if by not in premise.members:
+                if len(premise.members) >= SENDERS_EACH:
+                    premise.members.clear()
+                premise.members[by] = facts.members[conv, by]
+        if left:
+            self._leave(left, {op.conv for op in operations if type(op) is not Send})
+
+    def mistrust(self, convs: Iterable[int]) -> None:
+        """Suppose nothing about conversations for a while: others write to them too."""
+        until = self._clock() + SHARED
+        if len(self._shared) > CONVERSATIONS:
+            self._shared = {conv: then for conv, then in self._shared.items() if then > until - SHARED}
+        for conv in convs:
+            self._left.pop(conv, None)
+            self._shared[conv] = until
+
+    def _leave(self, premises: Premises, but: set[int]) -> None:
+        """Keep the premises of the next commit, save those of some conversations."""
+        now = self._clock()
+        for conv, premise in premises.items():
+            if conv in but or self._shared.get(conv, now) > now:
+                continue
+            premise.head = premise.conversation.head
+            premise.conversation.changed = False
+            for member in premise.members.values():
+                member.changed = False
+            self._left[conv] = premise
+        while len(self._left) > CONVERSATIONS:
+            del self._left[next(iter(self._left))]

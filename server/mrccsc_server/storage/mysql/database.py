@@ -17,6 +17,7 @@ from mrccsc_server.storage.mysql.errors import Conflict, Failed, Lost
 from mrccsc_server.storage.mysql.link import Link, connect
 from mrccsc_server.storage.mysql.pool import Pool
 from mrccsc_server.storage.mysql.statements import Careless, MysqlReader, MysqlTransaction
+from mrccsc_server.storage.mysql.ticks import Ticks
 from mrccsc_server.storage.mysql.url import Address
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.limits import Limits
@@ -51,6 +52,7 @@ class MysqlDatabase:
         self.committers = max(1, address.pool // 2)
         self._chance = chance
         self._pool: Pool | None = None
+        self._ticks = Ticks()
         self._writing = asyncio.Semaphore(self.committers)
         self._waiting = 0
         """Weight of the writes that wait for their turn."""
@@ -170,7 +172,7 @@ class MysqlDatabase:
 
     async def _write(self, pool: Pool, work: Callable[[Transaction], Coroutine[Any, Any, T]], careful: bool) -> T:
         async with pool.link() as link:
-            transaction = MysqlTransaction(link, careful=careful)
+            transaction = MysqlTransaction(link, self._ticks, careful=careful)
             try:
                 result = await work(transaction)
                 await transaction.commit()

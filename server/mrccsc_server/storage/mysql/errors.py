@@ -30,6 +30,7 @@ _CONFLICTS = {
     1020,  # record has changed since last read
     1205,  # lock wait timeout
     1213,  # deadlock
+    1690,  # number out of range: what a transaction supposed is not so (MysqlTransaction.advance)
     3572,  # lock not available at once
     4025,  # a constraint of the cluster's certification, on some versions of Galera
 }

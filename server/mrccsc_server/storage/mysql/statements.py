@@ -7,7 +7,7 @@ updated by INSERT … ON DUPLICATE KEY UPDATE, the one set-wise update that MySQ
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from mrccsc_server.domain.state import EntryRow
@@ -17,8 +17,12 @@ from mrccsc_server.storage.mysql.answers import Result
 from mrccsc_server.storage.mysql.errors import Lost
 from mrccsc_server.storage.mysql.link import Link
 from mrccsc_server.storage.mysql.literals import Expression, encode, fill
+from mrccsc_server.storage.mysql.ticks import Ticks
 
 NOW = "SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)"
+
+_LARGEST = 2**64 - 1
+"""An integer to which nothing can be added without an error (see ``errors``)."""
 
 
 class Careless(Exception):
@@ -84,8 +88,9 @@ class MysqlTransaction(MysqlReader):
     Unless it is ``careful``, savepoints are left out; values that are refused within one raise :class:`Careless`.
     """
 
-    def __init__(self, link: Link, *, careful: bool) -> None:
+    def __init__(self, link: Link, ticks: Ticks, *, careful: bool) -> None:
         super().__init__(link, [b"START TRANSACTION"])
+        self._ticks = ticks
         self.careful = careful
         self.grown: list[EntryRow] = []
         self.erased = False
@@ -113,6 +118,34 @@ class MysqlTransaction(MysqlReader):
     async def lock_search_marks(self, convs: Collection[int]) -> None:
         """See the protocol."""
         self._lock("search_mark", "conv", convs)
+
+    @property
+    def time(self) -> int | None:
+        """See the protocol."""
+        return self._ticks.now
+
+    async def gather(self, *queries: Query) -> list[list[Row]]:
+        """See the protocol."""
+        asked = self._ticks.begin()
+        found = await super().gather(*queries)
+        for query, rows in zip(queries, found, strict=True):
+            if query.sql is NOW:
+                self._ticks.set(rows[0][0], asked)
+        return found
+
+    async def advance(self, heads: Mapping[int, int], messages: int, at: int) -> None:
+        """See the protocol. What is wrong shows in the number of rows, which an arithmetic error tells the server of.
+
+        A range of the primary key is read in its order, and so locked in it.
+        """
+        convs = sorted(heads)
+        places = ",".join([f"({conv},{heads[conv]})" for conv in convs])
+        self._put_off(
+            f"UPDATE conversation SET head = head + {messages}, messages = messages + {messages},"
+            f" at = GREATEST(at, {at}) WHERE conv IN ({','.join(map(str, convs))}) AND (conv, head) IN ({places})"
+            " AND writable = 1",
+            f"SET @advanced = {_LARGEST} + (ROW_COUNT() <> {len(convs)})",
+        )
 
     async def execute(self, sql: str, *values: Value | Collection[int]) -> int:
         """See the protocol."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
+import time
+from collections.abc import AsyncIterator, Collection, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from itertools import chain
@@ -30,6 +31,10 @@ _MANY = 4
 _TOGETHER = 64
 """Rows that are inserted by one statement, where there are so many."""
 
+_ADVANCE = (
+    "UPDATE conversation SET head = head + ?, messages = messages + ?, at = MAX(at, ?)"
+    " WHERE conv = ? AND head = ? AND writable"
+)
 _FIRST_TABLE = re.compile(r" FROM (\w+ \w+)")
 _SET = "(SELECT value FROM json_each(?))"
 _BLANK = "UPDATE body SET text = CAST(zeroblob(length(CAST(text AS BLOB))) AS TEXT) WHERE id = ?"
@@ -136,6 +141,17 @@ class SqliteTransaction(SqliteReader):
     async def lock_search_marks(self, convs: Collection[int]) -> None:
         """See the protocol. All is locked."""
 
+    @property
+    def time(self) -> int:
+        """See the protocol. It is that of this machine."""
+        return time.time_ns() // 1_000_000
+
+    async def advance(self, heads: Mapping[int, int], messages: int, at: int) -> None:
+        """See the protocol."""
+        steps = [(messages, messages, at, conv, head) for conv, head in heads.items()]
+        if self.connection.executemany(_ADVANCE, steps).rowcount != len(steps):
+            raise Unstorable("a conversation is not as it was supposed to be")
+
     async def execute(self, sql: str, *values: Value | Collection[int]) -> int:
         """See the protocol."""
         return self._execute(sql, values).rowcount
@@ -195,7 +211,7 @@ class SqliteTransaction(SqliteReader):
         self.connection.execute("SAVEPOINT part")
         try:
             yield
-        except (sqlite3.Error, ValueError, OverflowError) as error:
+        except (sqlite3.Error, ValueError, OverflowError, Unstorable) as error:
             if is_environment(error):
                 raise
             self.connection.execute("ROLLBACK TO part")
