@@ -429,3 +429,34 @@ async def kill(actor: Actor) -> None:
     pump = actor.cluster.bus._pump  # type: ignore[attr-defined]
     pump.cancel()
     await asyncio.gather(pump, return_exceptions=True)
+
+
+async def test_who_is_alone_says_nothing_and_who_comes_then_looks_for_what_was_not_said(play: Stage) -> None:
+    a = await play.node("a")
+    await asyncio.sleep(3 * LIMITS.beat_time)
+    a.cluster.bus.publish([message(5, 1)])
+    await asyncio.sleep(2 * LIMITS.beat_time)
+    assert a.cluster.counters["hints_sent"] == 0
+    b = await play.node("b")
+    await wait_until(lambda: b.gaps, "a gap at the one who has come")
+    await b.cluster.bus.follow((), (5,))
+    a.cluster.bus.publish([message(5, 2)])
+    await b.hears(message(5, 2))
+    await b.close()
+    await wait_until(lambda: not a.cluster.nodes.others, "a being alone again")
+    await asyncio.sleep(3 * LIMITS.beat_time)
+    sent = a.cluster.counters["hints_sent"]
+    a.cluster.bus.publish([message(5, 3)])
+    await asyncio.sleep(2 * LIMITS.beat_time)
+    assert a.cluster.counters["hints_sent"] == sent == 1
+
+
+async def test_two_who_come_at_once_miss_nothing(play: Stage) -> None:
+    for number in range(5):
+        a, b = await asyncio.gather(play.node(f"a{number}"), play.node(f"b{number}"))
+        await asyncio.gather(a.cluster.bus.follow((), (5,)), b.cluster.bus.follow((), (6,)))
+        a.cluster.bus.publish([message(6, 1)])
+        b.cluster.bus.publish([message(5, 1)])
+        await a.hears(message(5, 1))
+        await b.hears(message(6, 1))
+        await asyncio.gather(a.close(), b.close())

@@ -52,6 +52,8 @@ class RedisBus:
         self._idle = asyncio.Event()
         self._idle.set()
         self._number = 0
+        self._untold = False
+        """Whether there was nobody to send hints to."""
         self._pump: asyncio.Task[None] | None = None
         self._interest = Interest(link, head, time=limits.bus_time)
         self._begin = begin
@@ -65,7 +67,11 @@ class RedisBus:
         return self._link.up and self._nodes.quiet < QUIET * self._limits.beat_time
 
     def publish(self, hints: Iterable[Hint]) -> None:
-        """See the port."""
+        """See the port. While no other node is there nothing is sent; who comes then is told of a gap."""
+        if self._nodes.alone:
+            self._untold = True
+            return
+        self._tell_newcomers()
         for hint in hints:
             try:
                 parcel = pack(hint)
@@ -126,6 +132,7 @@ class RedisBus:
                     self._counters["unknown"] += 1
                 case Beat() | Bye() | Command():
                     self._nodes.hear(word)
+                    self._tell_newcomers()
                 case Gap():
                     self.gap()
                 case _:
@@ -137,6 +144,14 @@ class RedisBus:
         self._counters["gaps"] += 1
         if self._hearer is not None:
             self._hearer.gap()
+
+    def _tell_newcomers(self) -> None:
+        """Have those who have come look into the database, where there was something that nobody was told."""
+        if self._untold and not self._nodes.alone:
+            self._untold = False
+            self._outgoing.dropped = True
+            self._idle.clear()
+            self._work.set()
 
     def _pass_on(self, hint: Hint) -> None:
         if self._hearer is not None:

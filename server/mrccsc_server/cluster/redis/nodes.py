@@ -82,6 +82,9 @@ class RedisNodes:
         self._heard_number = 0
         self._heard_at = 0.0
         self._heard = asyncio.Event()
+        self._strangers = 0
+        """How often another node was heard."""
+        self._alone = False
         self._twins: set[str] = set()
         self._obey: Callable[[Command], None] | None = None
         # A silence of all nodes shorter than this lets no lease lapse.
@@ -123,6 +126,14 @@ class RedisNodes:
         """Seconds since this node heard itself."""
         return self._clock.monotonic() - self._heard_at
 
+    @property
+    def alone(self) -> bool:
+        """Whether there was no other node at the last beat, and none was heard since: each speaks as it comes.
+
+        It may be so for as long as a word is under way though another has come.
+        """
+        return self._alone and self._link.up
+
     async def register(self, call: Call) -> None:
         """Be one of the nodes, and hear so by the route of hints."""
         self._heard.clear()
@@ -162,6 +173,9 @@ class RedisNodes:
                     self._heard_number = number
                     self._heard_at = self._clock.monotonic()
                     self._heard.set()
+            case Beat():
+                self._strangers += 1
+                self._alone = False
             case Bye(node):
                 self._others.pop(node, None)
             case Command() if self._obey is not None:
@@ -169,6 +183,7 @@ class RedisNodes:
 
     async def _say_here(self, call: Call) -> None:
         limits = self._limits
+        self._alone = False
         reply = await call(
             REGISTER,
             *self._head(),
@@ -185,6 +200,7 @@ class RedisNodes:
 
     async def _beat(self, call: Call) -> None:
         limits = self._limits
+        strangers = self._strangers
         reply = await call(
             BEAT,
             *self._head(),
@@ -199,7 +215,9 @@ class RedisNodes:
         if self.quiet > limits.beat_time + limits.bus_time:
             raise WireError(DEAF)
         # An empty list comes as an empty object: Lua has one word for both.
-        self._meet(_infos(answer.get("live") or (), self._counters))
+        live = answer.get("live") or ()
+        self._meet(_infos(live, self._counters))
+        self._alone = len(live) <= 1 and self._strangers == strangers
         await self._beaten(call, answer.get("settled", False), list(answer.get("dead") or ()))
 
     def _meet(self, live: Iterable[NodeInfo]) -> None:

@@ -30,4 +30,10 @@ redis.call('SET', prefix .. 'info:' .. me, info, 'PX', lease)
 redis.call('ZADD', prefix .. 'n:' .. me, digits(now), me)
 redis.call('PEXPIRE', prefix .. 'n:' .. me, kept)
 send(me, line)
+-- Those who were alone until now told nobody anything.
+for _, node in ipairs(redis.call('ZRANGE', prefix .. 'nodes', 0, -1)) do
+  if node ~= me then
+    send(node, line)
+  end
+end
 return cjson.encode({ store = store, waiting = waiting })
