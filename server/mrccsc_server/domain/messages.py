@@ -26,6 +26,7 @@ def send(ledger: Ledger, op: Send, conversation: ConversationState, mine: Member
         data = {"reply_to": reply_to}
     conversation.messages += 1
     mine.sent += 1
+    mine.said += 1
     ledger.touch_member(mine)
     mentions = ledger.mentions(op.conv, op.names)
     row = ledger.append(op, conversation, "message", text=op.text, mentions=mentions, data=data)

@@ -60,6 +60,8 @@ class Membership:
     unread_from: int | None = None
     muted: bool = False
     changed: bool = False
+    said: int = 0
+    """Messages of this batch."""
 
     @property
     def active(self) -> bool:

@@ -23,6 +23,9 @@ Texts = Mapping[tuple[int, int], Value]
 _ENTRY = (
     "conv", "seq", "kind", "author", "at", "cid", "digest", "body", "target", "subject", "data", "mentions", "rev",
 )  # fmt: skip
+_SAID = ("conv", "seq", "kind", "author", "at", "cid", "digest", "body", "rev")
+"""What a message has that answers nothing and mentions nobody."""
+
 _PLACE = ("conv", "seq")
 _MEMBERSHIP = ("conv", "user")
 _MEMBER = ("state", "role", "joined", "sent")
@@ -41,7 +44,13 @@ async def store(
     """
     await _advance(transaction, changes, supposed)
     bodies = await _store_texts(transaction, changes)
-    await transaction.insert("entry", _ENTRY, [_entry(row, bodies) for row in changes.entries])
+    said = [row for row in changes.entries if row.kind == "message" and row.data is None and not row.mentions]
+    await transaction.insert("entry", _SAID, [_said(row, bodies) for row in said])
+    if len(said) < len(changes.entries):
+        plain = set(map(id, said))
+        await transaction.insert(
+            "entry", _ENTRY, [_entry(row, bodies) for row in changes.entries if id(row) not in plain]
+        )
     await transaction.update(
         "conversation",
         ("conv",),
@@ -96,7 +105,11 @@ async def _store_members(transaction: Transaction, changes: Changes, reshaped: s
     there = [m for m in changes.members if m.conv not in reshaped]
     come = [m for m in changes.members if m.conv in reshaped and (m.conv, m.joined) in new]
     changed = [m for m in changes.members if m.conv in reshaped and (m.conv, m.joined) not in new]
-    await transaction.update("member", _MEMBERSHIP, ("sent",), [(m.conv, m.user, m.sent) for m in there])
+    said: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    for member in there:
+        said[member.said].append((member.conv, member.user))
+    for messages, keys in said.items():
+        await transaction.add("member", _MEMBERSHIP, "sent", messages, keys)
     await transaction.put("member", _MEMBERSHIP, _MEMBER, [_member(m) for m in changed])
     await transaction.put(
         "member",
@@ -132,6 +145,11 @@ async def _update_messages(transaction: Transaction, changes: Changes, before: B
     if outdated:
         await transaction.blank_texts(outdated)
         transaction.erased = True
+
+
+def _said(row: EntryRow, bodies: Texts) -> Values:
+    conv, seq = row.conv, row.seq
+    return conv, seq, "message", row.by, row.at, rows.pack_cid(row.cid), row.digest, bodies.get((conv, seq)), seq
 
 
 def _entry(row: EntryRow, bodies: Texts) -> Values:

@@ -165,6 +165,10 @@ class Transaction(Reader, Protocol):
         """Set ``columns`` of existing rows; each of ``rows`` has the key first."""
         ...
 
+    async def add(self, table: str, key: Sequence[str], column: str, number: int, keys: Sequence[Values]) -> None:
+        """Add a number to a column of existing rows; ``key`` is the table's primary key, of integers."""
+        ...
+
     async def delete(self, table: str, key: Sequence[str], keys: Sequence[Values]) -> None:
         """Delete the rows of these keys; ``key`` is what the table's primary key begins with."""
         ...

@@ -100,10 +100,12 @@ class Recent:
         for op, outcome in zip(operations, outcomes, strict=True):
             if type(op) is not Send or type(outcome) is not Stored:
                 continue
-            conv, by, entry = op.conv, op.by, outcome.entry
-            self._last[conv, by] = op.cid, Known(entry["seq"], entry["at"], op.digest)
+            conv, by = op.conv, op.by
             if facts is None:
+                entry = outcome.entry
+                self._last[conv, by] = op.cid, Known(entry["seq"], entry["at"], op.digest)
                 continue
+            self._last[conv, by] = op.cid, facts.known[conv, by, op.cid]
             premise = left.get(conv)
             if premise is None:
                 premise = left[conv] = Premise(facts.conversations[conv], {}, 0)
@@ -132,7 +134,7 @@ class Recent:
             premise.head = premise.conversation.head
             premise.conversation.changed = False
             for member in premise.members.values():
-                member.changed = False
+                member.changed, member.said = False, 0
             self._left[conv] = premise
         while len(self._left) > CONVERSATIONS:
             del self._left[next(iter(self._left))]

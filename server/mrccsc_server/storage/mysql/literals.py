@@ -28,6 +28,9 @@ SPANS = 128
 ROWS_BYTES = 512 * 1024
 """Bytes of the rows of one statement, unless a single one is larger."""
 
+_MANY_ROWS = 8
+"""Rows from which on it is cheaper to write them column by column."""
+
 _NUMBERS = {int}
 
 _MAIN_TABLE = re.compile(r" FROM (\w+ \w+)")
@@ -113,6 +116,12 @@ def deletes(table: str, key: Sequence[str], keys: Sequence[Values]) -> list[str]
     return [f"{head}({','.join(map(_row, part))})" for part in _parts(keys, KEYS)]
 
 
+def additions(table: str, key: Sequence[str], column: str, number: int, keys: Sequence[Values]) -> list[str]:
+    """Statements that add a number to a column of the rows of some keys, by the primary key, in its order."""
+    head = f"UPDATE {table} FORCE INDEX (PRIMARY) SET {column} = {column} + {number} WHERE ({', '.join(key)}) IN "
+    return [f"{head}({','.join(_rows(part))})" for part in _parts(sorted(cast(Sequence[tuple[int, ...]], keys)), KEYS)]
+
+
 def union(sql: str, keys: Sequence[Values], most: int = 64) -> list[str]:
     """A query for each of some values, many in one statement."""
     each = [f"({fill(sql, key)})" for key in keys]
@@ -149,7 +158,20 @@ def _rows(rows: Sequence[Values]) -> list[str]:
         return [f"({literal(value)})" for (value,) in rows]
     if rows and _NUMBERS.issuperset(map(type, rows[0])) and _NUMBERS.issuperset(map(type, chain.from_iterable(rows))):
         return list(map(repr, map(tuple, rows)))  # As it happens, that is the same.
-    return list(map(_row, rows))
+    return _by_columns(rows) if len(rows) >= _MANY_ROWS else list(map(_row, rows))
+
+
+def _by_columns(rows: Sequence[Values]) -> list[str]:
+    """The rows in parentheses. What is done is done to a whole column, whose values are nearly always of one kind."""
+    texts: list[Iterable[object]] = []
+    forms: list[str] = []
+    for column in zip(*rows, strict=True):
+        kinds = set(map(type, column))
+        kind = kinds.pop() if len(kinds) == 1 else str
+        write = None if kind in _PLAIN else _WRITERS.get(kind, literal)
+        texts.append(column if write is None else map(write, column))
+        forms.append(_AROUND.get(kind, "%s"))
+    return list(map(f"({','.join(forms)})".__mod__, zip(*texts, strict=True)))
 
 
 def _parts(keys: Sequence[Values], most: int) -> Iterator[Sequence[Values]]:

@@ -172,6 +172,10 @@ class MysqlTransaction(MysqlReader):
         """See the protocol."""
         await self.put(table, key, columns, rows)
 
+    async def add(self, table: str, key: Sequence[str], column: str, number: int, keys: Sequence[Values]) -> None:
+        """See the protocol."""
+        self._put_off(*literals.additions(table, key, column, number, keys))
+
     async def delete(self, table: str, key: Sequence[str], keys: Sequence[Values]) -> None:
         """See the protocol."""
         self._put_off(*literals.deletes(table, key, keys))

@@ -184,6 +184,13 @@ class SqliteTransaction(SqliteReader):
             sql = _update(table, tuple(key), tuple(columns))
             self.connection.executemany(sql, [(*row[at:], *row[:at]) for row in rows])
 
+    async def add(self, table: str, key: Sequence[str], column: str, number: int, keys: Sequence[Values]) -> None:
+        """See the protocol."""
+        if keys:
+            condition = " AND ".join(f"{part} = ?" for part in key)
+            sql = f"UPDATE {table} SET {column} = {column} + {number} WHERE {condition}"
+            self.connection.executemany(sql, keys)
+
     async def delete(self, table: str, key: Sequence[str], keys: Sequence[Values]) -> None:
         """See the protocol."""
         if keys:
