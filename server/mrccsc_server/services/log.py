@@ -27,8 +27,9 @@ from mrccsc_shared.limits import Limits
 log = logging.getLogger(__name__)
 
 
-WORTH = 256
-"""Operations that must wait for a commit to begin while another is in flight."""
+WORTH = 24
+"""Operations that must wait for a commit to begin while another is in flight: few enough that the database has always
+something to do, enough that what a commit costs in any case is shared."""
 
 
 class _Submission(Arrival):
@@ -85,11 +86,6 @@ class LogService:
     def waiting(self) -> int:
         """Operations that wait for a commit."""
         return len(self._queue)
-
-    @property
-    def unanswered(self) -> int:
-        """Operations that wait for a commit, or for their turn to be answered."""
-        return self._open
 
     def submit(self, operation: Operation, session: Session, done: Done, *, acked: bool) -> None:
         """Queue an operation; ``done`` gets its outcome in order, after the delivery. Raises ``overloaded``.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
 from mrccsc_server.domain.fitting import LIST_BYTES
 from mrccsc_server.ports import Page, Store
-from mrccsc_server.services.log import LogService
 from mrccsc_server.services.session import Session
 from mrccsc_shared.entry import Entry
 from mrccsc_shared.errors import ErrorCode, Refusal
@@ -24,8 +24,8 @@ INDEX_BATCH = 256
 INDEX_REST = 1.0
 """Where more are behind, indexing rests so many times as long as it has worked."""
 
-BUSY = 64
-"""Unanswered operations from which on the node counts as busy: few nodes ever have that many at once."""
+BUSY = 0.7
+"""Share of a core from which on the node counts as busy: what its process uses while the index rests."""
 
 INDEX_REST_BUSY = 49.0
 """How long it rests while that lasts: what is said now goes before what can be found. On a node that is busy to its
@@ -38,9 +38,8 @@ INDEX_REST_MAX = 3.0
 class Reading:
     """What was said before."""
 
-    def __init__(self, store: Store, log: LogService) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._log = log
 
     async def page(self, session: Session, request: HistoryGet) -> Page:
         """A page of history."""
@@ -80,11 +79,17 @@ class Reading:
                 _logger.exception("Indexing failed; it goes on with the next entries")
                 done = 0
             worked = clock() - began
-            await asyncio.sleep(INDEX_PAUSE if done < INDEX_BATCH else min(INDEX_REST_MAX, INDEX_REST * worked))
-            for _ in range(int(min(INDEX_REST_MAX, INDEX_REST_BUSY * worked) / INDEX_PAUSE)):
-                if self._log.unanswered < BUSY:
-                    break
-                await asyncio.sleep(INDEX_PAUSE)
+            pause = INDEX_PAUSE if done < INDEX_BATCH else min(INDEX_REST_MAX, INDEX_REST * worked)
+            ends = clock() + min(INDEX_REST_MAX, INDEX_REST_BUSY * worked)
+            while await self._is_busy(pause) and clock() < ends:
+                pause = INDEX_PAUSE
+
+    async def _is_busy(self, seconds: float) -> bool:
+        """Whether the node is busy within the next seconds."""
+        clock = asyncio.get_running_loop().time
+        began, used = clock(), time.process_time()
+        await asyncio.sleep(seconds)
+        return time.process_time() - used >= BUSY * (clock() - began)
 
 
 def _position(cursor: str | None) -> int | None:

@@ -85,7 +85,7 @@ class Services:
         self.sign_in = SignIn(store, self.live, opening, resuming, bus, passwords, door)
         self.people = People(store, self.live, self.presence, self.renewal, bus)
         self.rooms = Rooms(store, self.live, self.log, self.presence, bus, self.digest, self.spawn)
-        self.reading = Reading(store, self.log)
+        self.reading = Reading(store)
         self._tasks: set[asyncio.Task[object]] = set()
         self._background: set[asyncio.Task[object]] = set()
         bus.listen(self)
