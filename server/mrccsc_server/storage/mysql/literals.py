@@ -117,9 +117,15 @@ def deletes(table: str, key: Sequence[str], keys: Sequence[Values]) -> list[str]
 
 
 def additions(table: str, key: Sequence[str], column: str, number: int, keys: Sequence[Values]) -> list[str]:
-    """Statements that add a number to a column of the rows of some keys, by the primary key, in its order."""
-    head = f"UPDATE {table} FORCE INDEX (PRIMARY) SET {column} = {column} + {number} WHERE ({', '.join(key)}) IN "
-    return [f"{head}({','.join(_rows(part))})" for part in _parts(sorted(cast(Sequence[tuple[int, ...]], keys)), KEYS)]
+    """Statements that add a number to a column of the rows of some keys, by the primary key, in its order.
+
+    MariaDB finds the rows of many keys in a list by the index, but scans all of it for a list of one key.
+    """
+    head = f"UPDATE {table} FORCE INDEX (PRIMARY) SET {column} = {column} + {number} WHERE "
+    return [
+        head + (_any(key, part) if len(part) <= FEW else f"({', '.join(key)}) IN ({','.join(_rows(part))})")
+        for part in _parts(sorted(cast(Sequence[tuple[int, ...]], keys)), KEYS)
+    ]
 
 
 def union(sql: str, keys: Sequence[Values], most: int = 64) -> list[str]:

@@ -141,7 +141,7 @@ class MysqlTransaction(MysqlReader):
         convs = sorted(heads)
         places = ",".join([f"({conv},{heads[conv]})" for conv in convs])
         self._put_off(
-            f"UPDATE conversation SET head = head + {messages}, messages = messages + {messages},"
+            f"UPDATE conversation FORCE INDEX (PRIMARY) SET head = head + {messages}, messages = messages + {messages},"
             f" at = GREATEST(at, {at}) WHERE conv IN ({','.join(map(str, convs))}) AND (conv, head) IN ({places})"
             " AND writable = 1",
             f"SET @advanced = {_LARGEST} + (ROW_COUNT() <> {len(convs)})",
