@@ -73,12 +73,13 @@ class StoredLog:
             return appended
 
         appended = await self._database.write(work, weight=len(operations), repeatable=True)
-        outcomes = appended.outcomes
+        if appended.premises is not taken:
+            self._recent.mistrust(taken)  # They did not hold, or nobody knows.
         if len(attempts) > 1:
-            outcomes = _first_told(outcomes, attempts[:-1])
-            self._recent.mistrust(taken)
-        self._recent.remember(operations, outcomes, appended.facts, appended.premises)
-        return outcomes
+            # What is told may be of another attempt than the facts.
+            appended = _Appended(_first_told(appended.outcomes, attempts[:-1]), None, {})
+        self._recent.remember(operations, *appended)
+        return appended.outcomes
 
     def heard(self, conv: int) -> None:
         """See the port."""
@@ -170,7 +171,6 @@ class StoredLog:
                 heads = {conv: premise.head for conv, premise in premises.items()}
                 await changes.store(transaction, plan.changes, bodies, reshaped, heads)
         except Unstorable as error:
-            self._recent.mistrust(premises)
             if not careful:
                 return await self._append(transaction, operations, {}, careful=True)
             if len(operations) > 1:

@@ -174,6 +174,27 @@ async def test_a_connection_lost_in_the_commit_stores_once_and_tells_it_as_news(
         assert (await scene.log(conv))[3:] == made
 
 
+async def test_who_was_removed_since_a_commit_whose_connection_was_lost_is_told_all_the_same(
+    opened: Opener, mariadb: MariaDb, url: str, raw: Raw
+) -> None:
+    async with through_a_proxy(opened, mariadb, url) as (proxy, scene):
+        ann, bob = await scene.users("ann", "bob")
+        conv = await scene.group(ann, bob)
+        await scene.say(conv, bob, "zero")
+
+        def between_attempts() -> float:
+            run(raw, f"UPDATE member SET state = 'removed' WHERE conv = {conv} AND user = {bob}")
+            raw.commit()
+            return 0.0
+
+        scene.store.log._database._chance = between_attempts  # type: ignore[attr-defined]
+        proxy.cut_commits("after")
+        (entry,) = await scene.done(send(conv, bob, "one"))
+        assert proxy.cut == 1
+        assert (await scene.log(conv))[-1] == entry
+        assert await scene.refused(send(conv, bob, "two")) == ErrorCode.NOT_FOUND
+
+
 async def test_what_cannot_be_repeated_is_unavailable_when_its_commit_was_lost(
     opened: Opener, mariadb: MariaDb, url: str
 ) -> None:
