@@ -132,13 +132,31 @@ class Program:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
-    def freeze(self) -> None:
-        """Stop it and its children where they are."""
+    def freeze(self, seconds: float = 10) -> None:
+        """Stop it and its children where they are; afterwards none of its threads does anything.
+
+        A thread that is in the middle of something (flushing to the disk, running on another core) stops a moment after
+        the signal. Raises :class:`ProgramError` when one does not in time.
+        """
         os.killpg(self.pid, signal.SIGSTOP)
+        deadline = time.monotonic() + seconds
+        while not self._is_frozen():
+            if time.monotonic() > deadline:
+                raise ProgramError(f"{self.name} did not stop where it was.")
+            time.sleep(STEP / 10)
 
     def thaw(self) -> None:
         """Let it go on."""
         os.killpg(self.pid, signal.SIGCONT)
+
+    def _is_frozen(self) -> bool:
+        """Whether each of its threads stands still (or has ended)."""
+        for stat in Path(f"/proc/{self.pid}/task").glob("*/stat"):
+            with contextlib.suppress(OSError):
+                # The state comes after the name, which is in parentheses and may have any character.
+                if stat.read_text().rpartition(") ")[2][:1] not in "TtZX":
+                    return False
+        return True
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal; nothing happens when it has ended."""
