@@ -34,6 +34,9 @@ class LineSplitter:
         """
         complete = data.split(b"\n")
         rest = complete.pop()
+        if not rest and not self._parts and len(data) < self.cap and b"\r" not in data:
+            # Mostly whole lines arrive: one, or some.
+            return complete if b"" not in complete else list(filter(None, complete))
         lines: list[bytes] = []
         for line in complete:
             if self._parts:

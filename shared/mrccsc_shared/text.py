@@ -58,7 +58,7 @@ def check_topic(topic: str) -> str:
 
 def check_text(text: str, max_bytes: int = limits.MAX_TEXT) -> str:
     """A message: at most ``max_bytes`` of UTF-8 and not blank. What it contains is stored as it came."""
-    if len(text) > max_bytes or len(text.encode()) > max_bytes:
+    if len(text) > max_bytes or (not text.isascii() and len(text.encode()) > max_bytes):
         raise Refusal(ErrorCode.TOO_LARGE, f"A message has at most {max_bytes} bytes.")
     if not text.strip():
         raise Refusal(ErrorCode.INVALID, "A message is not blank.")

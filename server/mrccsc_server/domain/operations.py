@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from mrccsc_shared.entry import Role, Visibility
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Operation:
     """By ``by`` upon ``conv``, identified for ever by ``cid`` among what ``by`` asked of ``conv``."""
 
@@ -22,7 +22,7 @@ class Operation:
     digest: bytes
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Send(Operation):
     """A new message. ``names`` are the user names it may mention; ``after`` a cid that must be stored before it."""
 
@@ -32,7 +32,7 @@ class Send(Operation):
     names: tuple[str, ...] = ()
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Edit(Operation):
     """A new text for the message at ``target``."""
 
@@ -41,14 +41,14 @@ class Edit(Operation):
     names: tuple[str, ...] = ()
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Delete(Operation):
     """The end of the message at ``target``."""
 
     target: int
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class React(Operation):
     """One emoji of ``by`` on the message at ``target``, set or taken back."""
 
@@ -57,24 +57,24 @@ class React(Operation):
     on: bool
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Join(Operation):
     """``by`` becomes a member."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Leave(Operation):
     """``by`` leaves."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Invite(Operation):
     """``user`` becomes a member at once."""
 
     user: int
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Remove(Operation):
     """``user`` is taken out; with ``ban`` also kept out."""
 
@@ -82,14 +82,14 @@ class Remove(Operation):
     ban: bool = False
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Unban(Operation):
     """``user`` may join again. Writes no entry."""
 
     user: int
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class SetRole(Operation):
     """``user`` gets ``role``; an owner's role is handed over and leaves an admin behind."""
 
@@ -97,7 +97,7 @@ class SetRole(Operation):
     role: Role
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Change(Operation):
     """New title, topic or visibility; ``None`` leaves each as it is."""
 

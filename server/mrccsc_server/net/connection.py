@@ -97,7 +97,8 @@ class Connection(asyncio.Protocol):
 
     def answer(self, request_id: int | None, line: bytes) -> None:
         """Send the answer to a request, which is unanswered no longer."""
-        self.send(line)
+        if self._open and not self._outbox.put(line):
+            self.close(CloseCode.SLOW_READER)
         self.done(request_id)
 
     def done(self, request_id: int | None = None) -> None:
@@ -247,16 +248,17 @@ class Connection(asyncio.Protocol):
         turn = LINES_A_TURN
         self._pumping = True
         try:
-            while lines and turn and not unanswered.full and outbox.unsent < room:
+            while lines and turn and unanswered.weight < unanswered.most and outbox.unsent < room:
                 turn -= 1
                 self._take(lines.popleft())
         finally:
             self._pumping = False
-        self._settle()
+        if lines or self._ending or not self._reading or unanswered.weight >= unanswered.most:
+            self._settle()
 
     def _settle(self) -> None:
         """Read on, wait, or end, as it stands after some lines were taken."""
-        busy = self._unanswered.full
+        busy = self._unanswered.weight >= self._unanswered.most
         if not self._open:
             return
         if self._ending and not self._lines and not self.unanswered:

@@ -10,29 +10,25 @@ HEAVY = frozenset({"history.get", "search.messages", "conversation.list"})
 not cut for having asked for many pages at once."""
 
 
-_WEIGHED = SIGN_INS | HEAVY
+WEIGHED = SIGN_INS | HEAVY
+"""Requests that count as more than one."""
 
 
 class Unanswered:
-    """The weight of the unanswered requests: one each, more for some types. At ``most`` it is ``full``."""
+    """The weight of the unanswered requests: one each, more for some types. At ``most`` no further one is taken."""
 
-    __slots__ = ("_heavy", "_most", "weight")
+    __slots__ = ("_heavy", "most", "weight")
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
         self._heavy: dict[int, int] = {}
         self.weight = 0
-
-    @property
-    def full(self) -> bool:
-        """Whether no further request is to be taken."""
-        return self.weight >= self._most
 
     def begin(self, kind: str, request_id: int | None) -> None:
         """A request was taken."""
         # An id that is used twice at once counts as one the second time, so that the sum comes out even.
-        if kind in _WEIGHED and request_id is not None and request_id not in self._heavy:
-            weight = self._most if kind in SIGN_INS else self._most // 2
+        if kind in WEIGHED and request_id is not None and request_id not in self._heavy:
+            weight = self.most if kind in SIGN_INS else self.most // 2
             self._heavy[request_id] = weight
             self.weight += weight
         else:

@@ -23,22 +23,20 @@ class Throttle:
         self._monotonic = clock.monotonic
         self._interval = 1.0 / rate
         self._tolerance = burst / rate
+        self._ahead = self._tolerance - self._interval + 1e-9
+        """Seconds from now until a bucket is full again, at which one more may be taken."""
         self._keys = keys
         self._full_at: OrderedDict[object, float] = OrderedDict()
 
-    def take(self, key: object, count: int = 1) -> int:
-        """Take ``count`` from the key's bucket: 0, or untouched the milliseconds after which it would succeed.
-
-        A ``count`` above the burst is let through once the bucket is full, and paid off afterwards.
-        """
+    def take(self, key: object) -> int:
+        """Take one from the key's bucket: 0, or untouched the milliseconds after which it would succeed."""
         now = self._monotonic()
         known = self._full_at
-        full_at = max(known.get(key, now), now)
-        cost = count * self._interval
-        wait = full_at + min(cost, self._tolerance) - self._tolerance - now
-        if wait > 1e-9:
+        full_at = known.get(key, now)
+        full_at = max(full_at, now)
+        if (wait := full_at - now - self._ahead) > 0:
             return max(1, round(wait * 1000))
-        known[key] = full_at + cost
+        known[key] = full_at + self._interval
         known.move_to_end(key)
         if len(known) > self._keys:
             self._forget(now)

@@ -15,13 +15,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol
 
-from mrccsc_server.domain.operations import Operation
+from mrccsc_server.services.committing import Committing
 from mrccsc_server.services.roster import Arrival, LiveConversation, LiveUser, set_outside
 from mrccsc_server.services.session import OUTSIDE, Session
 from mrccsc_shared.codec import encode
 from mrccsc_shared.entry import Entry
 from mrccsc_shared.errors import CloseCode
 from mrccsc_shared.messages.conversation import Conversation
+
+SAID = frozenset(("message", "edit", "delete", "reaction"))
+"""Kinds of entries that change neither who is in a conversation nor what it is called."""
 
 
 class Missing(Protocol):
@@ -47,9 +50,10 @@ class Live:
         self._missing = missing
         self._users: dict[int, LiveUser] = {}
         self._conversations: dict[int, LiveConversation] = {}
-        self._committing: set[tuple[int, int, str]] = set()
+        self.committing = Committing()
+        """Entries of it that are seen elsewhere first wait for their acks: see :meth:`end_commit`."""
         self.observers: list[Callable[[Entry], None]] = []
-        """Called for every entry that was delivered here."""
+        """Called for every entry that was delivered here, save what was said (:data:`SAID`)."""
 
     @property
     def users(self) -> Collection[int]:
@@ -153,15 +157,10 @@ class Live:
 
     # -- what is committed -----------------------------------------------------------------------------------------
 
-    def begin_commit(self, operations: Iterable[Operation]) -> None:
-        """These are being committed here: their entries, should they be seen elsewhere first, wait for their acks."""
-        self._committing.update((op.conv, op.by, op.cid) for op in operations)
-
-    def end_commit(self, operations: Iterable[Operation]) -> None:
-        """Their outcomes are known, and were delivered where there were any."""
-        for op in operations:
-            self._committing.discard((op.conv, op.by, op.cid))
-            if (conversation := self._conversations.get(op.conv)) is not None and conversation.pending:
+    def end_commit(self, convs: Collection[int]) -> None:
+        """The outcomes of a commit of these conversations are known, and were delivered where there were any."""
+        for conv in self.committing.end(convs):
+            if (conversation := self._conversations.get(conv)) is not None:
                 self._advance(conversation)
 
     def deliver(self, arrival: Arrival, *, fetched: bool = False) -> None:
@@ -177,8 +176,9 @@ class Live:
             if entry["kind"] == "join" and entry["user"] in self._users and not self.is_inside(entry["user"], conv):
                 self._missing.unseen(conv, entry["user"])
             arrival.answer()
-        elif seq - 1 == conversation.applied and not conversation.pauses and not self._is_committing(arrival):
-            conversation.pending.pop(seq, None)
+        elif seq - 1 == conversation.applied and not conversation.pauses and not self._is_withheld(arrival):
+            if conversation.pending:
+                conversation.pending.pop(seq, None)
             self._apply(conversation, arrival)
             if conversation.pending or conversation.expected > seq:
                 self._advance(conversation)
@@ -304,8 +304,8 @@ class Live:
             self._missing.unseen(entry["conv"], origin.user)
         return None
 
-    def _is_committing(self, arrival: Arrival) -> bool:
-        return arrival.done is None and bool(self._committing) and arrival.key in self._committing
+    def _is_withheld(self, arrival: Arrival) -> bool:
+        return arrival.done is None and self.committing.withhold(arrival.stored.entry)
 
     def _advance(self, conversation: LiveConversation) -> None:
         """Deliver what has its turn, and say so when something is missing."""
@@ -313,7 +313,7 @@ class Live:
             not conversation.pauses
             and conversation.applied is not None
             and (arrival := conversation.pending.get(conversation.applied + 1)) is not None
-            and not self._is_committing(arrival)
+            and not self._is_withheld(arrival)
         ):
             del conversation.pending[conversation.applied + 1]
             self._apply(conversation, arrival)
@@ -336,29 +336,45 @@ class Live:
             self._advance(conversation)
 
     def _apply(self, conversation: LiveConversation, arrival: Arrival) -> None:
-        stored, origin = arrival.stored, arrival.origin
-        entry = stored.entry
-        conv, seq = conversation.conv, entry["seq"]
-        if entry["kind"] == "join" and (joined := self._users.get(entry["user"])) is not None:
-            if stored.view is None:
-                self._missing.unseen(conv, joined.user)
-            else:
-                self._link(joined, conv)
-                joined.show(stored.view, origin)
+        entry = arrival.stored.entry
+        if entry["kind"] in SAID:
+            self._send(conversation, arrival)
+            arrival.answer()
+            return
+        self._show_joined(conversation, arrival)
+        self._send(conversation, arrival)
+        self._dismiss_left(conversation, arrival)
+        arrival.answer()
+        for observe in self.observers:
+            observe(entry)
+
+    def _send(self, conversation: LiveConversation, arrival: Arrival) -> None:
+        """Send an entry to every session here but the one that is acked."""
+        stored = arrival.stored
+        conv, seq, line = conversation.conv, stored.entry["seq"], stored.line
         conversation.applied = seq
-        line = stored.line
-        skipped = origin if arrival.acked else None
+        skipped = arrival.origin if arrival.acked else None
         for live in conversation.users:
             for session in live.sessions:
                 if session is not skipped:
                     session.send_entry(conv, seq, line)
+
+    def _show_joined(self, conversation: LiveConversation, arrival: Arrival) -> None:
+        entry, view = arrival.stored.entry, arrival.stored.view
+        if entry["kind"] == "join" and (joined := self._users.get(entry["user"])) is not None:
+            if view is None:
+                self._missing.unseen(conversation.conv, joined.user)
+            else:
+                self._link(joined, conversation.conv)
+                joined.show(view, arrival.origin)
+
+    def _dismiss_left(self, conversation: LiveConversation, arrival: Arrival) -> None:
+        entry = arrival.stored.entry
         if entry["kind"] == "leave":
             left = self._users.get(entry["user"])
-            if left in conversation.users and not left.dismiss(conv, seq, stored.gone or entry["reason"]):
+            gone = arrival.stored.gone or entry["reason"]
+            if left in conversation.users and not left.dismiss(conversation.conv, entry["seq"], gone):
                 self._unlink(left, conversation)
-        arrival.answer()
-        for observe in self.observers:
-            observe(entry)
 
     def _settle(self, live: LiveUser, session: Session) -> None:
         """Put right where a session that was just released stands."""

@@ -75,8 +75,6 @@ class LogService:
         self._committers = committers
         self._queue: deque[_Submission] = deque()
         self._work = asyncio.Event()
-        self._in_flight: set[int] = set()
-        """Conversations in the commits that are in flight."""
         self._flying = 0
         self._open = 0
         self._idle = asyncio.Event()
@@ -140,7 +138,8 @@ class LogService:
             return [self._queue.popleft() for _ in range(min(len(self._queue), most))]
         if len(self._queue) < WORTH:
             return []
-        batch = [submission for submission in self._queue if submission.operation.conv not in self._in_flight][:most]
+        committing = self._live.committing
+        batch = [submission for submission in self._queue if submission.operation.conv not in committing][:most]
         if len(batch) < WORTH:
             return []
         taken = set(batch)
@@ -153,12 +152,10 @@ class LogService:
         convs = {operation.conv for operation in operations}
         began = clock()
         self._flying += 1
-        self._in_flight |= convs
-        self._live.begin_commit(operations)
+        self._live.committing.begin(convs, operations)
         outcomes = await self._append(operations)
         self._settle(batch, outcomes, clock() - began)
-        self._live.end_commit(operations)
-        self._in_flight -= convs
+        self._live.end_commit(convs)
         self._flying -= 1
         self._work.set()
 

@@ -31,12 +31,6 @@ class Arrival:
     acked: bool = False
     done: Done | None = None
 
-    @property
-    def key(self) -> tuple[int, int, str]:
-        """What the entry is known by to the node that asked for it."""
-        entry = self.stored.entry
-        return entry["conv"], entry["by"], entry.get("cid", "")
-
     def answer(self) -> None:
         """Answer the request."""
         if self.done is not None:

@@ -220,13 +220,13 @@ def test_a_commit_that_is_seen_elsewhere_first_is_acked_all_the_same() -> None:
     _, others = opened(live, ALICE, group)
     operation = Send(conv=CONV, by=ALICE, cid="", digest=b"", text="…")
     stored, after = group.message(), group.message()
-    live.begin_commit([operation])
+    live.committing.begin([CONV], [operation])
     live.deliver(Arrival(stored), fetched=True)
     live.deliver(Arrival(Stored({**after.entry, "by": BOB})))  # type: ignore[typeddict-item]
     assert ears.seqs() == others.seqs() == []
     assert live.hole(CONV) is None
     live.deliver(Arrival(stored, first, acked=True, done=lambda _: ears.lines.append({"type": "ack", "seq": 2})))
-    live.end_commit([operation])
+    live.end_commit([CONV])
     assert [line["seq"] for line in ears.lines[1:]] == [2, 3]
     assert ears.seqs() == [3]
     assert others.seqs() == [2, 3]
@@ -236,10 +236,10 @@ def test_a_commit_that_failed_holds_nothing_up() -> None:
     live, group = Live(Wanted()), Group()
     _, ears = opened(live, ALICE, group)
     operation = Send(conv=CONV, by=ALICE, cid="", digest=b"", text="…")
-    live.begin_commit([operation])
+    live.committing.begin([CONV], [operation])
     live.deliver(Arrival(group.message()), fetched=True)
     assert ears.seqs() == []
-    live.end_commit([operation])
+    live.end_commit([CONV])
     assert ears.seqs() == [2]
 
 
