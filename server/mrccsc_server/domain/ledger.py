@@ -75,8 +75,6 @@ class Ledger:
 
     def mentions(self, conv: int, names: tuple[str, ...]) -> tuple[int, ...]:
         """The members among the users of these names, each once."""
-        if not names:
-            return ()
         users = dict.fromkeys(self.facts.names[name] for name in names if name in self.facts.names)
         return tuple(
             user for user in users if (member := self.facts.members.get((conv, user))) is not None and member.active

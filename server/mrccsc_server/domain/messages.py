@@ -28,9 +28,10 @@ def send(ledger: Ledger, op: Send, conversation: ConversationState, mine: Member
     mine.sent += 1
     mine.said += 1
     ledger.touch_member(mine)
-    mentions = ledger.mentions(op.conv, op.names)
+    mentions = ledger.mentions(op.conv, op.names) if op.names else ()
     row = ledger.append(op, conversation, "message", text=op.text, mentions=mentions, data=data)
-    ledger.changes.mentions += [(user, op.conv, row.seq) for user in mentions if user != op.by]
+    if mentions:
+        ledger.changes.mentions += [(user, op.conv, row.seq) for user in mentions if user != op.by]
     return Stored(message_to_wire(row, op.text, reply_to))
 
 

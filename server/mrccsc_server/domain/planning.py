@@ -8,7 +8,8 @@ number of statements.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from mrccsc_server.domain import memberships, messages, permissions
 from mrccsc_server.domain.ledger import Ledger, unchanged
@@ -26,7 +27,16 @@ from mrccsc_server.domain.operations import (
     SetRole,
     Unban,
 )
-from mrccsc_server.domain.state import Changes, Duplicate, Facts, Known, Needs, Stored
+from mrccsc_server.domain.state import (
+    Changes,
+    ConversationState,
+    Duplicate,
+    Facts,
+    Known,
+    Membership,
+    Needs,
+    Stored,
+)
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.limits import Limits
 
@@ -112,23 +122,15 @@ class Plan:
         ledger, facts = self._ledger, self._facts
         conversation = facts.conversations.get(op.conv)
         mine = facts.members.get((op.conv, op.by))
-        if isinstance(op, Join):
-            if conversation is None or mine is None or not mine.active:
-                return memberships.join(ledger, op, permissions.require_joinable(conversation, mine))
-            permissions.require_group(conversation)
-            return unchanged(conversation)
+        if type(op) is Join and (conversation is None or mine is None or not mine.active):
+            return memberships.join(ledger, op, permissions.require_joinable(conversation, mine))
         conversation, mine = permissions.require_member(conversation, mine)
-        match op:
-            case Send():
-                return messages.send(ledger, op, conversation, mine)
-            case Edit():
-                return messages.edit(ledger, op, conversation, mine)
-            case Delete():
-                return messages.delete(ledger, op, conversation, mine)
-            case React():
-                return messages.react(ledger, op, conversation, mine)
+        if (say := _SAID.get(type(op))) is not None:
+            return say(ledger, op, conversation, mine)
         permissions.require_group(conversation)
         match op:
+            case Join():
+                return unchanged(conversation)
             case Leave():
                 return memberships.leave(ledger, op, conversation, mine)
             case Invite():
@@ -142,3 +144,14 @@ class Plan:
             case Change():
                 return memberships.change(ledger, op, conversation, mine)
         raise AssertionError(type(op))
+
+
+_Rule = Callable[[Ledger, Any, ConversationState, Membership], Stored | Duplicate]
+
+_SAID: dict[type[Operation], _Rule] = {
+    Send: messages.send,
+    Edit: messages.edit,
+    Delete: messages.delete,
+    React: messages.react,
+}
+"""What a member does with words, in any conversation."""

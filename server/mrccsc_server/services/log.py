@@ -13,11 +13,12 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
+from itertools import chain
 
 from mrccsc_server.domain.operations import Operation
 from mrccsc_server.domain.planning import Outcome
 from mrccsc_server.domain.state import Duplicate, Stored
-from mrccsc_server.ports import Bus, EntryHint, HeadHint, Hint, Log
+from mrccsc_server.ports import Bus, EntryHint, HeadHint, Log
 from mrccsc_server.services.live import Live
 from mrccsc_server.services.roster import Arrival, Done
 from mrccsc_server.services.session import Session
@@ -170,29 +171,26 @@ class LogService:
 
     def _settle(self, batch: list[_Submission], outcomes: list[Outcome], seconds: float) -> None:
         stored: list[Stored] = []
-        hints: list[Hint] = []
+        heads: list[HeadHint] = []
         for submission, outcome in zip(batch, outcomes, strict=True):
-            if isinstance(outcome, Stored):
+            if type(outcome) is Stored:
                 submission.stored = outcome
                 stored.append(outcome)
-                hints.append(EntryHint(outcome))
-            elif isinstance(outcome, Duplicate):
+            elif type(outcome) is Duplicate:
                 conv = submission.operation.conv
                 if outcome.seq > (self._live.applied(conv) or outcome.seq):
                     # It was stored, but nobody may have been told: its commit was answered with an error.
-                    hints.append(HeadHint(conv, outcome.seq))
-        if hints:
+                    heads.append(HeadHint(conv, outcome.seq))
+        if stored or heads:
             # Before the delivery here: the others need not wait for what may be missing on this node.
-            self._bus.publish(hints)
+            self._bus.publish(chain(map(EntryHint, stored), heads))
         for submission, outcome in zip(batch, outcomes, strict=True):
-            if isinstance(outcome, Stored):
+            if type(outcome) is Stored:
                 self._deliver(submission)
             else:
                 self.answer(submission, outcome)
-        if len(hints) > len(stored):
-            for hint in hints:
-                if isinstance(hint, HeadHint):
-                    self._live.expect(hint.conv, hint.head)
+        for hint in heads:
+            self._live.expect(hint.conv, hint.head)
         self._committed(len(batch), seconds, stored)
 
     def _deliver(self, submission: _Submission) -> None:

@@ -137,8 +137,7 @@ class Services:
     def _committed(self, operations: int, seconds: float, stored: Iterable[Stored]) -> None:
         self.metrics.commit_batch.observe(operations)
         self.metrics.commit_seconds.observe(seconds)
-        for outcome in stored:
-            self.metrics.entries[outcome.entry["kind"]] += 1
+        self.metrics.entries.update([outcome.entry["kind"] for outcome in stored])
 
     # -- what the other nodes say ----------------------------------------------------------------------------------
 
