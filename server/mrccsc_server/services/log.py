@@ -29,8 +29,9 @@ log = logging.getLogger(__name__)
 
 
 WORTH = 24
-"""Operations that must wait for a commit to begin while another is in flight: few enough that the database has always
-something to do, enough that what a commit costs in any case is shared."""
+"""Operations that must wait at least for a commit to begin while another is in flight: enough that what a commit costs
+in any case is shared. Where more are in flight, as many must wait: of two commits that take turns, the database works
+on the one while the node makes the other, and that goes best with halves."""
 
 
 class _Submission(Arrival):
@@ -77,6 +78,10 @@ class LogService:
         self._queue: deque[_Submission] = deque()
         self._work = asyncio.Event()
         self._flying = 0
+        self._aloft = 0
+        """Operations in the commits that are in flight."""
+        self._worth = WORTH
+        """Operations that must wait for a commit to begin while another is in flight: so many as that one has."""
         self._open = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -94,7 +99,7 @@ class LogService:
         if len(self._queue) >= self._limits.commit_queue:
             raise Refusal(ErrorCode.OVERLOADED, retry_after=1_000)
         self._queue.append(_Submission(self, operation, session, done, acked=acked))
-        if not self._flying or len(self._queue) == WORTH:
+        if not self._flying or len(self._queue) == self._worth:
             self._work.set()
         if not self._open:
             self._idle.clear()
@@ -137,11 +142,11 @@ class LogService:
         most = self._limits.commit_batch
         if not self._flying:
             return [self._queue.popleft() for _ in range(min(len(self._queue), most))]
-        if len(self._queue) < WORTH:
+        if len(self._queue) < self._worth:
             return []
         committing = self._live.committing
         batch = [submission for submission in self._queue if submission.operation.conv not in committing][:most]
-        if len(batch) < WORTH:
+        if len(batch) < self._worth:
             return []
         taken = set(batch)
         self._queue = deque(submission for submission in self._queue if submission not in taken)
@@ -153,11 +158,15 @@ class LogService:
         convs = {operation.conv for operation in operations}
         began = clock()
         self._flying += 1
+        self._aloft += len(batch)
+        self._worth = max(WORTH, self._aloft)
         self._live.committing.begin(convs, operations)
         outcomes = await self._append(operations)
         self._settle(batch, outcomes, clock() - began)
         self._live.end_commit(convs)
         self._flying -= 1
+        self._aloft -= len(batch)
+        self._worth = max(WORTH, self._aloft)
         self._work.set()
 
     async def _append(self, operations: list[Operation]) -> list[Outcome]:
