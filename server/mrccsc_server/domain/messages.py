@@ -27,7 +27,8 @@ def send(ledger: Ledger, op: Send, conversation: ConversationState, mine: Member
     conversation.messages += 1
     mine.sent += 1
     mine.said += 1
-    ledger.touch_member(mine)
+    if not mine.changed:
+        ledger.touch_member(mine)
     mentions = ledger.mentions(op.conv, op.names) if op.names else ()
     row = ledger.append(op, conversation, "message", text=op.text, mentions=mentions, data=data)
     if mentions:

@@ -27,7 +27,7 @@ def require_member(
     conversation: ConversationState | None, member: Membership | None
 ) -> tuple[ConversationState, Membership]:
     """Both, where the asker is a member now."""
-    if conversation is None or member is None or not member.active:
+    if conversation is None or member is None or member.state != "member":
         raise Refusal(ErrorCode.NOT_FOUND)
     return conversation, member
 

@@ -100,22 +100,20 @@ def _submit(
     services: Services, connection: Connection, session: Session, operation: Operation, re: int, *, free: bool = False
 ) -> None:
     def done(outcome: Outcome) -> None:
-        connection.answer(re, _answer(services, session, operation, re, outcome, free=free))
+        if isinstance(outcome, Stored):
+            line = _ack(re, operation, outcome.entry["seq"], outcome.entry["at"], duplicate=False)
+        elif isinstance(outcome, Refusal):
+            line = _refusal(services, outcome, re)
+        else:
+            line = _ack(re, operation, outcome.seq, outcome.at, duplicate=True)
+            if not free:
+                services.rates.sends.give_back(session.user)
+        connection.answer(re, line)
 
     services.log.submit(operation, session, done, acked=True)
 
 
-def _answer(
-    services: Services, session: Session, operation: Operation, re: int, outcome: Outcome, *, free: bool
-) -> bytes:
-    if isinstance(outcome, Refusal):
-        return _refusal(services, outcome, re)
-    if isinstance(outcome, Stored):
-        seq, at, duplicate = outcome.entry["seq"], outcome.entry["at"], False
-    else:
-        seq, at, duplicate = outcome.seq, outcome.at, True
-        if not free:
-            services.rates.sends.give_back(session.user)
+def _ack(re: int, operation: Operation, seq: int, at: int, *, duplicate: bool) -> bytes:
     ack: Ack = {
         "type": "ack",
         "re": re,

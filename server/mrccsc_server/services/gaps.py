@@ -31,7 +31,7 @@ FETCHED = 200
 
 
 class Gaps:
-    """Implements :class:`mrccsc_server.services.live.Missing`, and keeps the bus told of what is live here."""
+    """Implements :class:`mrccsc_server.services.missing.Missing`, and keeps the bus told of what is live here."""
 
     def __init__(self, store: Store, bus: Bus, spawn: Spawn, *, patience: float = PATIENCE) -> None:
         self._store = store

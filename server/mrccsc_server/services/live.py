@@ -5,7 +5,7 @@ Everything here runs on the event loop without awaiting, so each call is one ste
 - The entries of a conversation reach a session in ascending seq, each once, from its start (the head that it was told
   of) on, and none after the leave entry of its user. The acks of what it asked for stand in that same order.
 - However hints arrive (late, doubled, in any order, or never), an entry is delivered only when all below it are. What
-  is ahead waits, and :class:`Missing` hears that something is to be fetched.
+  is ahead waits, and :class:`.missing.Missing` hears that something is to be fetched.
 - A session that is being opened is *held*: what concerns it is kept and sorted out against its snapshot by
   :meth:`Live.release`, so that nothing falls between the snapshot and live delivery, and nothing comes twice.
 """
@@ -13,34 +13,16 @@ Everything here runs on the event loop without awaiting, so each call is one ste
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Protocol
 
+from mrccsc_server.domain.state import Stored
 from mrccsc_server.services.committing import Committing
-from mrccsc_server.services.roster import Arrival, LiveConversation, LiveUser, set_outside
+from mrccsc_server.services.missing import Missing
+from mrccsc_server.services.roster import SAID, Arrival, LiveConversation, LiveUser, set_outside
 from mrccsc_server.services.session import OUTSIDE, Session
 from mrccsc_shared.codec import encode
 from mrccsc_shared.entry import Entry
 from mrccsc_shared.errors import CloseCode
 from mrccsc_shared.messages.conversation import Conversation
-
-SAID = frozenset(("message", "edit", "delete", "reaction"))
-"""Kinds of entries that change neither who is in a conversation nor what it is called."""
-
-
-class Missing(Protocol):
-    """Who fetches what is missing here. Nothing raises, blocks or calls back at once."""
-
-    def behind(self, conv: int) -> None:
-        """Entries of a live conversation are not here."""
-        ...
-
-    def entered(self, conv: int) -> None:
-        """A conversation has become live by what was heard, so that its hints are not followed yet."""
-        ...
-
-    def unseen(self, conv: int, user: int) -> None:
-        """Sessions of the user may be in the conversation and need a view of it."""
-        ...
 
 
 class Live:
@@ -53,7 +35,7 @@ class Live:
         self.committing = Committing()
         """Entries of it that are seen elsewhere first wait for their acks: see :meth:`end_commit`."""
         self.observers: list[Callable[[Entry], None]] = []
-        """Called for every entry that was delivered here, save what was said (:data:`SAID`)."""
+        """Called for every entry that was delivered here, save what was said (:data:`.roster.SAID`)."""
 
     @property
     def users(self) -> Collection[int]:
@@ -329,50 +311,44 @@ class Live:
         """Somebody here begins at ``head``; where nobody has begun, delivery begins there."""
         if conversation.applied is None:
             conversation.applied = head
-            for seq in sorted(seq for seq in conversation.pending if seq <= head):
-                conversation.pending.pop(seq).answer()
+            conversation.answer_upto(head)
         conversation.expected = max(conversation.expected, head)
         if conversation.applied < conversation.expected or conversation.pending:
             self._advance(conversation)
 
     def _apply(self, conversation: LiveConversation, arrival: Arrival) -> None:
-        entry = arrival.stored.entry
-        if entry["kind"] in SAID:
-            self._send(conversation, arrival)
-            arrival.answer()
-            return
-        self._show_joined(conversation, arrival)
-        self._send(conversation, arrival)
-        self._dismiss_left(conversation, arrival)
-        arrival.answer()
-        for observe in self.observers:
-            observe(entry)
-
-    def _send(self, conversation: LiveConversation, arrival: Arrival) -> None:
-        """Send an entry to every session here but the one that is acked."""
-        stored = arrival.stored
-        conv, seq, line = conversation.conv, stored.entry["seq"], stored.line
+        stored, conv = arrival.stored, conversation.conv
+        entry = stored.entry
+        seq, said = entry["seq"], entry["kind"] in SAID
+        if not said:
+            self._show_joined(conv, stored, arrival.origin)
         conversation.applied = seq
+        line = stored.line
         skipped = arrival.origin if arrival.acked else None
         for live in conversation.users:
             for session in live.sessions:
                 if session is not skipped:
                     session.send_entry(conv, seq, line)
+        if not said:
+            self._dismiss_left(conversation, stored)
+        arrival.answer()
+        if not said:
+            for observe in self.observers:
+                observe(entry)
 
-    def _show_joined(self, conversation: LiveConversation, arrival: Arrival) -> None:
-        entry, view = arrival.stored.entry, arrival.stored.view
-        if entry["kind"] == "join" and (joined := self._users.get(entry["user"])) is not None:
-            if view is None:
-                self._missing.unseen(conversation.conv, joined.user)
+    def _show_joined(self, conv: int, stored: Stored, origin: Session | None) -> None:
+        if stored.entry["kind"] == "join" and (joined := self._users.get(stored.entry["user"])) is not None:
+            if stored.view is None:
+                self._missing.unseen(conv, joined.user)
             else:
-                self._link(joined, conversation.conv)
-                joined.show(view, arrival.origin)
+                self._link(joined, conv)
+                joined.show(stored.view, origin)
 
-    def _dismiss_left(self, conversation: LiveConversation, arrival: Arrival) -> None:
-        entry = arrival.stored.entry
+    def _dismiss_left(self, conversation: LiveConversation, stored: Stored) -> None:
+        entry = stored.entry
         if entry["kind"] == "leave":
             left = self._users.get(entry["user"])
-            gone = arrival.stored.gone or entry["reason"]
+            gone = stored.gone or entry["reason"]
             if left in conversation.users and not left.dismiss(conversation.conv, entry["seq"], gone):
                 self._unlink(left, conversation)
 
@@ -412,5 +388,4 @@ class Live:
         for session in live.sessions:
             session.floors.pop(conversation.conv, None)
         if not conversation.users and self._conversations.pop(conversation.conv, None) is not None:
-            for seq in sorted(conversation.pending):
-                conversation.pending.pop(seq).answer()
+            conversation.answer_upto(conversation.expected)

@@ -195,19 +195,16 @@ class LogService:
             self._bus.publish(chain(map(EntryHint, stored), heads))
         for submission, outcome in zip(batch, outcomes, strict=True):
             if type(outcome) is Stored:
-                self._deliver(submission)
+                try:
+                    self._live.deliver(submission)
+                except Exception:
+                    log.exception("An entry could not be delivered")
+                    self._live.expect(submission.operation.conv, outcome.entry["seq"])
             else:
                 self.answer(submission, outcome)
         for hint in heads:
             self._live.expect(hint.conv, hint.head)
         self._committed(len(batch), seconds, stored)
-
-    def _deliver(self, submission: _Submission) -> None:
-        try:
-            self._live.deliver(submission)
-        except Exception:
-            log.exception("An entry could not be delivered")
-            self._live.expect(submission.operation.conv, submission.stored.entry["seq"])
 
     def answer(self, submission: _Submission, outcome: Outcome) -> None:
         """Answer a submission with what became of it."""

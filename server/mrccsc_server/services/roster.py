@@ -14,6 +14,9 @@ from mrccsc_shared.messages.conversation import Conversation, ConversationGone, 
 Done = Callable[[Outcome], None]
 """Answers a request with its outcome."""
 
+SAID = frozenset(("message", "edit", "delete", "reaction"))
+"""Kinds of entries that change neither who is in a conversation nor what it is called."""
+
 PENDING_MAX = 1_024
 """Entries of one conversation that wait for those below them; what hints bring beyond is fetched in its turn."""
 
@@ -121,6 +124,11 @@ class LiveConversation:
         elif known.done is not None:
             return
         self.pending[seq] = arrival
+
+    def answer_upto(self, seq: int) -> None:
+        """Answer what waits up to a seq, in order; it is delivered to nobody."""
+        for waiting in sorted(waiting for waiting in self.pending if waiting <= seq):
+            self.pending.pop(waiting).answer()
 
 
 def set_outside(session: Session, conv: int) -> None:
