@@ -8,6 +8,7 @@ import logging
 import os
 import resource
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -29,6 +30,10 @@ log = logging.getLogger(__name__)
 GC_THRESHOLD = (50_000, 20, 50)
 """What start-up made is frozen, and frames are no cycles: look rarely."""
 
+SWITCH_INTERVAL = 0.0005
+"""Seconds after which a thread that holds Python's lock lets another have it: a commit on SQLite whose fsync is over
+waits no longer for the event loop. Python's own 0.005 is as long as a commit."""
+
 BOUND = 12.0
 """Seconds after which the process ends though not everything is finished: something must have hung."""
 
@@ -40,6 +45,7 @@ def serve(settings: Settings, *, shared: bool = False) -> int:
     nodes may listen on the same port. Raises :class:`StartError` when the server cannot start.
     """
     gc.set_threshold(*GC_THRESHOLD)
+    sys.setswitchinterval(SWITCH_INTERVAL)
     set_up(settings.log_format, settings.log_level)
     _raise_file_limit()
     folder = DataFolder(settings.data_dir)
