@@ -223,3 +223,20 @@ class Database(Protocol):
         unknown, when it is ``repeatable``.
         """
         ...
+
+
+class Sayer(Protocol):
+    """What a database has besides where it stores plain messages faster than by a transaction of many statements."""
+
+    @property
+    def time(self) -> int:
+        """The database's clock in milliseconds."""
+        ...
+
+    async def say(self, messages: Sequence[EntryRow]) -> bool:
+        """Store messages that answer nothing and mention nobody: whether they are durable now.
+
+        Each must be the next of its conversation, which must take messages, and its cid new; where one is not so, or
+        cannot be stored, nothing is. Raises :class:`Refusal`.
+        """
+        ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -13,12 +14,12 @@ from mrccsc_server.domain.planning import Outcome, Plan, judge_retry, needs
 from mrccsc_server.domain.state import Duplicate, Facts, Known, Membership, Needs, Stored
 from mrccsc_server.ports import Beginning, Page, Snapshot
 from mrccsc_server.storage import catchup, changes, rows, views
-from mrccsc_server.storage.database import Database, Reader, Transaction, Unstorable
+from mrccsc_server.storage.database import Database, Reader, Sayer, Transaction, Unstorable
 from mrccsc_server.storage.entries import read_span
 from mrccsc_server.storage.faces import Faces
 from mrccsc_server.storage.facts import load_facts, query_of_cids
 from mrccsc_server.storage.gathering import Gathering
-from mrccsc_server.storage.recent import Premises, Recent
+from mrccsc_server.storage.recent import CidKey, Premises, Recent
 from mrccsc_shared.entry import Entry
 from mrccsc_shared.errors import ErrorCode, Refusal
 
@@ -42,8 +43,9 @@ class _Appended(NamedTuple):
 class StoredLog:
     """:class:`mrccsc_server.ports.Log` on a database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, sayer: Sayer | None = None) -> None:
         self._database = database
+        self._sayer = sayer
         self._faces = Faces()
         self._cids = Gathering(self._known, most=_CIDS)
         self._recent = Recent()
@@ -62,8 +64,42 @@ class StoredLog:
         """See the port."""
         if not operations:
             return []
+        premises = self._recent.take(operations)
+        if self._sayer is None or not premises:
+            return await self._write(operations, premises)
+        convs, known = self._recent.plain(operations, premises)
+        said = [op for op in operations if op.conv in convs]
+        if len(said) == len(operations):
+            return await self._say(self._sayer, operations, premises, known)
+        if not said:
+            return await self._write(operations, premises)
+        rest = {conv: premises.pop(conv) for conv in premises.keys() - convs}
+        both = await asyncio.gather(
+            self._say(self._sayer, said, premises, known),
+            self._write([op for op in operations if op.conv not in convs], rest),
+        )
+        answers, others = map(iter, both)
+        return [next(answers if op.conv in convs else others) for op in operations]
+
+    async def _say(
+        self, sayer: Sayer, operations: Sequence[Operation], premises: Premises, known: dict[CidKey, Known]
+    ) -> list[Outcome]:
+        """Messages for which nothing must be read are planned here, and stored at once."""
+        facts = Facts(sayer.time, known=known)
+        for conv, premise in premises.items():
+            facts.conversations[conv] = premise.conversation
+            for user, member in premise.members.items():
+                facts.members[conv, user] = member
+        plan = Plan(facts, self._database.limits)
+        outcomes = [plan.decide(op) for op in operations]
+        if any(type(outcome) is Refusal for outcome in outcomes) or not await sayer.say(plan.changes.entries):
+            return await self._write(operations, {})
+        self._recent.remember(operations, outcomes, facts, premises)
+        return outcomes
+
+    async def _write(self, operations: Sequence[Operation], premises: Premises) -> list[Outcome]:
         attempts: list[list[Outcome]] = []
-        premises = taken = self._recent.take(operations)
+        taken = premises
 
         async def work(transaction: Transaction) -> _Appended:
             nonlocal premises

@@ -90,6 +90,34 @@ class Recent:
                 cids.discard(key)
         return found
 
+    def plain(self, operations: Sequence[Operation], premises: Premises) -> tuple[set[int], dict[CidKey, Known]]:
+        """The conversations of ``premises`` to which nothing is said that something must be read for, and what is known
+        there under the cids that are named.
+        """
+        convs = set(premises)
+        found: dict[CidKey, Known] = {}
+        own: set[CidKey] = set()
+        for op in operations:
+            conv, by = op.conv, op.by
+            if conv not in convs or type(op) is not Send:
+                continue
+            last = self._last.get((conv, by))
+            cid, known = last or ("", None)
+            after = op.after
+            if (
+                op.reply_to is not None
+                or op.names
+                or by not in premises[conv].members
+                or op.cid == cid  # It is sent again.
+                or (after is not None and after != cid and (conv, by, after) not in own)
+            ):
+                convs.discard(conv)
+                continue
+            if known is not None and after == cid:
+                found[conv, by, cid] = known
+            own.add((conv, by, op.cid))
+        return convs, found
+
     def remember(
         self, operations: Sequence[Operation], outcomes: Sequence[Outcome], facts: Facts | None, taken: Premises
     ) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import sqlite3
+import time
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mrccsc_server.domain.state import EntryRow
 from mrccsc_server.storage.database import Identity, Reader, Transaction
 from mrccsc_server.storage.grown import Grown
-from mrccsc_server.storage.sqlite import schema
+from mrccsc_server.storage.sqlite import saying, schema
 from mrccsc_server.storage.sqlite.delivery import Delivery
 from mrccsc_server.storage.sqlite.readers import Readers
 from mrccsc_server.storage.sqlite.statements import SqliteReader, SqliteTransaction, run
@@ -82,6 +85,32 @@ class SqliteDatabase:
 
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._workers[1].submit(job, future, weight)
+        return await self._answer(future)
+
+    @property
+    def time(self) -> int:
+        """See the protocol. It is that of this machine."""
+        return time.time_ns() // 1_000_000
+
+    async def say(self, messages: Sequence[EntryRow]) -> bool:
+        """See the protocol."""
+        if self._workers is None:
+            raise Refusal(ErrorCode.UNAVAILABLE)
+        try:
+            said = saying.pack(messages)
+        except ValueError:
+            return False
+
+        def job(transaction: SqliteTransaction) -> bool:
+            try:
+                saying.say(transaction.connection, said)
+            except (sqlite3.IntegrityError, sqlite3.DataError, OverflowError):
+                return False
+            transaction.grown += messages
+            return True
+
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._workers[1].submit(job, future, len(messages), single=True)
         return await self._answer(future)
 
     async def _answer(self, future: asyncio.Future[T]) -> T:

@@ -18,8 +18,12 @@ PROBE = 32_768
 class SqliteStore(DatabaseStore):
     """:class:`mrccsc_server.ports.Store` on one SQLite file."""
 
+    committers = 2
+    """One batch is received and planned while the other is stored."""
+
     def __init__(self, path: str | Path, limits: Limits, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(SqliteDatabase(Path(path), limits), _probe, monotonic=monotonic)
+        database = SqliteDatabase(Path(path), limits)
+        super().__init__(database, _probe, monotonic=monotonic, sayer=database)
 
 
 async def _probe(transaction: Transaction) -> None:

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from mrccsc_server.domain.state import EntryRow
 from mrccsc_server.storage.sqlite import connection as connections
+from mrccsc_server.storage.sqlite import saying
 from mrccsc_server.storage.sqlite.delivery import Delivery, Result
 from mrccsc_server.storage.sqlite.statements import SqliteTransaction
 from mrccsc_shared.errors import ErrorCode, Refusal
@@ -40,6 +41,7 @@ class _Job:
     work: Callable[[SqliteTransaction], Any]
     future: asyncio.Future[Any]
     weight: int
+    single: bool
 
 
 class Writer:
@@ -68,14 +70,23 @@ class Writer:
         """Begin to work."""
         self._thread.start()
 
-    def submit(self, work: Callable[[SqliteTransaction], T], future: asyncio.Future[T], weight: int = 1) -> None:
-        """Queue a job. ``weight`` is the number of rows it stands for. Raises :class:`Refusal` ``overloaded``."""
+    def submit(
+        self,
+        work: Callable[[SqliteTransaction], T],
+        future: asyncio.Future[T],
+        weight: int = 1,
+        *,
+        single: bool = False,
+    ) -> None:
+        """Queue a job. ``weight`` is the number of rows it stands for; ``single``, that it is one statement, which is a
+        transaction by itself where no other job shares it. Raises :class:`Refusal` ``overloaded``.
+        """
         with self._wake:
             if self._closing:
                 raise Refusal(ErrorCode.UNAVAILABLE)
             if self._jobs and self._weight + weight > self._limits.commit_queue:
                 raise Refusal(ErrorCode.OVERLOADED)
-            self._jobs.append(_Job(work, future, weight))
+            self._jobs.append(_Job(work, future, weight, single))
             self._weight += weight
             self._wake.notify()
 
@@ -119,10 +130,13 @@ class Writer:
     def _commit(self, batch: list[_Job]) -> None:
         try:
             connection = self._connected()
-            connection.execute("BEGIN IMMEDIATE")
             transaction = SqliteTransaction(connection)
-            results = [self._attempt(job, transaction, alone=len(batch) == 1) for job in batch]
-            connection.execute("COMMIT")
+            if len(batch) == 1 and batch[0].single:
+                results = [self._attempt_single(batch[0], transaction)]
+            else:
+                connection.execute("BEGIN IMMEDIATE")
+                results = [self._attempt(job, transaction, alone=len(batch) == 1) for job in batch]
+                connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - whatever happens, every caller gets an answer
             self._recover(error)
             self._delivery.deliver([Result(job.future, error=Refusal(ErrorCode.UNAVAILABLE)) for job in batch])
@@ -135,6 +149,14 @@ class Writer:
         if transaction.grown:
             self._on_commit(transaction.grown)
         self._delivery.deliver(results)
+
+    def _attempt_single(self, job: _Job, transaction: SqliteTransaction) -> Result:
+        try:
+            return Result(job.future, job.work(transaction))
+        except Exception as error:
+            if connections.is_environment(error):
+                raise
+            return Result(job.future, error=error)
 
     def _attempt(self, job: _Job, transaction: SqliteTransaction, *, alone: bool) -> Result:
         connection = transaction.connection
@@ -159,6 +181,7 @@ class Writer:
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = connections.connect(self._path)
+            saying.set_up(self._connection)
         return self._connection
 
     def _recover(self, error: Exception) -> None:
