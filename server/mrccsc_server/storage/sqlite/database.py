@@ -41,9 +41,9 @@ class SqliteDatabase:
     async def open(self) -> None:
         """See the protocol: prepare the file and start the threads."""
         self.identity = await asyncio.to_thread(schema.prepare, self.path)
-        delivery = Delivery(asyncio.get_running_loop())
+        delivery = Delivery(asyncio.get_running_loop(), self.grown.add_entries)
         readers = Readers(self.path, self.limits, delivery)
-        writer = Writer(self.path, self.limits, delivery, self.grown.add_entries)
+        writer = Writer(self.path, self.limits, delivery)
         readers.start()
         writer.start()
         self._workers = readers, writer
@@ -114,8 +114,13 @@ class SqliteDatabase:
         return await self._answer(future)
 
     async def _answer(self, future: asyncio.Future[T]) -> T:
+        deadline = asyncio.get_running_loop().call_later(self.limits.database_time, _give_up, future)
         try:
-            async with asyncio.timeout(self.limits.database_time):
-                return await future
-        except TimeoutError:
-            raise Refusal(ErrorCode.UNAVAILABLE) from None
+            return await future
+        finally:
+            deadline.cancel()
+
+
+def _give_up(future: asyncio.Future[Any]) -> None:
+    if not future.done():
+        future.set_exception(Refusal(ErrorCode.UNAVAILABLE))

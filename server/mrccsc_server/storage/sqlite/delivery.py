@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
+
+from mrccsc_server.domain.state import EntryRow
 
 
 class Result(NamedTuple):
@@ -18,20 +20,28 @@ class Result(NamedTuple):
 
 
 class Delivery:
-    """Sets futures from other threads. A future that was cancelled meanwhile is left alone."""
+    """Sets futures from other threads. A future that is done already is left alone.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    ``on_commit`` is called with the entries that are new, in the order they came, before anybody learns of them.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_commit: Callable[[Sequence[EntryRow]], None]) -> None:
         self._loop = loop
+        self._on_commit = on_commit
         self._lock = threading.Lock()
         self._results: list[Result] = []
+        self._grown: list[EntryRow] = []
 
-    def deliver(self, results: Sequence[Result]) -> None:
-        """Hand results over, in order. From any thread; results for a loop that has ended are dropped."""
+    def deliver(self, results: Sequence[Result], grown: Sequence[EntryRow] = ()) -> None:
+        """Hand results over, in order, and what their commit has made. From any thread; for a loop that has ended it is
+        all dropped.
+        """
         if not results:
             return
         with self._lock:
             waiting = bool(self._results)
             self._results.extend(results)
+            self._grown.extend(grown)
         if not waiting:
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._set)
@@ -39,6 +49,9 @@ class Delivery:
     def _set(self) -> None:
         with self._lock:
             results, self._results = self._results, []
+            grown, self._grown = self._grown, []
+        if grown:
+            self._on_commit(grown)
         for future, value, error in results:
             if future.done():
                 continue

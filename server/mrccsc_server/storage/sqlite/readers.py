@@ -79,7 +79,7 @@ class Readers:
         connection: sqlite3.Connection | None = None
         failing = False
         while (job := self._take()) is not None:
-            if job.future.cancelled():
+            if job.future.done():
                 continue
             try:
                 if connection is None:

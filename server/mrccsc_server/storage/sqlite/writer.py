@@ -11,13 +11,12 @@ import logging
 import sqlite3
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from mrccsc_server.domain.state import EntryRow
 from mrccsc_server.storage.sqlite import connection as connections
 from mrccsc_server.storage.sqlite import saying
 from mrccsc_server.storage.sqlite.delivery import Delivery, Result
@@ -45,21 +44,19 @@ class _Job:
 
 
 class Writer:
-    """Runs jobs in the order they came, in batches of one durable transaction each.
+    """Runs jobs in the order they came, in batches of one durable transaction each."""
 
-    ``on_commit`` is called in the writer's thread with the entries that are new.
-    """
-
-    def __init__(
-        self, path: Path, limits: Limits, delivery: Delivery, on_commit: Callable[[Sequence[EntryRow]], None]
-    ) -> None:
+    def __init__(self, path: Path, limits: Limits, delivery: Delivery) -> None:
         self._path = path
         self._limits = limits
         self._delivery = delivery
-        self._on_commit = on_commit
-        self._jobs: deque[_Job] = deque()
-        self._weight = 0
-        self._wake = threading.Condition()
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        """``None`` only wakes."""
+        self._over: _Job | None = None
+        """The next job, which had no room in the batch."""
+        # Each is changed by one thread alone: the weights of all jobs so far that came, and that were taken.
+        self._come = 0
+        self._gone = 0
         self._closing = False
         self._connection: sqlite3.Connection | None = None
         self._erase_at: float | None = None
@@ -79,22 +76,21 @@ class Writer:
         single: bool = False,
     ) -> None:
         """Queue a job. ``weight`` is the number of rows it stands for; ``single``, that it is one statement, which is a
-        transaction by itself where no other job shares it. Raises :class:`Refusal` ``overloaded``.
+        transaction by itself where no other job shares it. Of one thread only. Raises :class:`Refusal`
+        ``overloaded``.
         """
-        with self._wake:
-            if self._closing:
-                raise Refusal(ErrorCode.UNAVAILABLE)
-            if self._jobs and self._weight + weight > self._limits.commit_queue:
-                raise Refusal(ErrorCode.OVERLOADED)
-            self._jobs.append(_Job(work, future, weight, single))
-            self._weight += weight
-            self._wake.notify()
+        if self._closing:
+            raise Refusal(ErrorCode.UNAVAILABLE)
+        waiting = self._come - self._gone
+        if waiting and waiting + weight > self._limits.commit_queue:
+            raise Refusal(ErrorCode.OVERLOADED)
+        self._come += weight
+        self._jobs.put(_Job(work, future, weight, single))
 
     def close(self, timeout: float) -> None:
         """Finish what is queued and end; blocking, for at most ``timeout`` seconds."""
-        with self._wake:
-            self._closing = True
-            self._wake.notify()
+        self._closing = True
+        self._jobs.put(None)
         self._thread.join(timeout)
 
     # -- in the thread -------------------------------------------------------------------------------------------
@@ -109,23 +105,27 @@ class Writer:
 
     def _take(self) -> list[_Job] | None:
         """The next batch; empty when it is time to erase; ``None`` at the end."""
-        with self._wake:
-            while not self._jobs:
-                if self._closing:
+        job, self._over = self._over, None
+        pause = None if self._erase_at is None else max(0.0, self._erase_at - time.monotonic())
+        batch: list[_Job] = []
+        weight = 0
+        try:
+            if job is None:
+                if self._closing and self._jobs.empty():
                     return None
-                pause = None if self._erase_at is None else self._erase_at - time.monotonic()
-                if pause is not None and pause <= 0:
-                    return []
-                self._wake.wait(pause)
-            batch: list[_Job] = []
-            weight = 0
-            while self._jobs and (not batch or weight + self._jobs[0].weight <= self._limits.commit_batch):
-                job = self._jobs.popleft()
+                job = self._jobs.get(timeout=pause)
+            while job is not None:
+                if batch and weight + job.weight > self._limits.commit_batch:
+                    self._over = job
+                    break
                 weight += job.weight
                 batch.append(job)
-            self._weight -= weight
-        # Nobody waits any more for a job that was cancelled: leaving it out is one of its two possible outcomes.
-        return [job for job in batch if not job.future.cancelled()]
+                job = self._jobs.get_nowait()
+        except Empty:
+            pass
+        self._gone += weight
+        # Nobody waits any more for a job that is done: leaving it out is one of its two possible outcomes.
+        return [job for job in batch if not job.future.done()]
 
     def _commit(self, batch: list[_Job]) -> None:
         try:
@@ -146,9 +146,7 @@ class Writer:
             _logger.warning("the database takes writes again")
         if transaction.erased and self._erase_at is None:
             self._erase_at = time.monotonic() + ERASE_DELAY
-        if transaction.grown:
-            self._on_commit(transaction.grown)
-        self._delivery.deliver(results)
+        self._delivery.deliver(results, transaction.grown)
 
     def _attempt_single(self, job: _Job, transaction: SqliteTransaction) -> Result:
         try:
