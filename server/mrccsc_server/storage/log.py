@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from typing import NamedTuple
 
 from mrccsc_server.domain.fitting import size
@@ -73,13 +73,14 @@ class StoredLog:
             return await self._say(self._sayer, operations, premises, known)
         if not said:
             return await self._write(operations, premises)
+        written = [op for op in operations if op.conv not in convs]
         rest = {conv: premises.pop(conv) for conv in premises.keys() - convs}
         both = await asyncio.gather(
-            self._say(self._sayer, said, premises, known),
-            self._write([op for op in operations if op.conv not in convs], rest),
+            _answered(said, self._say(self._sayer, said, premises, known)),
+            _answered(written, self._write(written, rest)),
         )
-        answers, others = map(iter, both)
-        return [next(answers if op.conv in convs else others) for op in operations]
+        of_said, of_written = map(iter, both)
+        return [next(of_said if op.conv in convs else of_written) for op in operations]
 
     async def _say(
         self, sayer: Sayer, operations: Sequence[Operation], premises: Premises, known: dict[CidKey, Known]
@@ -225,6 +226,14 @@ class StoredLog:
         (found,) = await self._database.read(lambda reader: reader.gather(query_of_cids(cids)))
         known = {rows.cid_key(row): rows.known(row) for row in found}
         return [known.get(cid) for cid in cids]
+
+
+async def _answered(operations: Sequence[Operation], outcomes: Awaitable[list[Outcome]]) -> list[Outcome]:
+    """What became of a part of a batch, whose refusal as a whole is not that of the others."""
+    try:
+        return await outcomes
+    except Refusal as refusal:
+        return [refusal] * len(operations)
 
 
 def _suppose(premises: Premises, operations: Sequence[Operation], need: Needs) -> dict[tuple[int, int], Membership]:
