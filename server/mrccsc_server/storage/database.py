@@ -224,19 +224,19 @@ class Database(Protocol):
         """
         ...
 
-
-class Sayer(Protocol):
-    """What a database has besides where it stores plain messages faster than by a transaction of many statements."""
-
     @property
-    def time(self) -> int:
-        """The database's clock in milliseconds."""
+    def time(self) -> int | None:
+        """See :attr:`Transaction.time`."""
         ...
 
-    async def say(self, messages: Sequence[EntryRow]) -> bool:
-        """Store messages that answer nothing and mention nobody: whether they are durable now.
+    async def say(
+        self, messages: Sequence[EntryRow], otherwise: Callable[[Transaction], Coroutine[Any, Any, T]]
+    ) -> T | None:
+        """Store messages that answer nothing and mention nobody, faster than :meth:`write` could; nothing, once they
+        are durable.
 
-        Each must be the next of its conversation, which must take messages, and its cid new; where one is not so, or
-        cannot be stored, nothing is. Raises :class:`Refusal`.
+        Each must be the next of its conversation, which must take messages, and its cid new. Where one is not so, or
+        cannot be stored, none is, and the result is that of ``otherwise``, which is written as what is repeatable:
+        also where nobody knows what became of the messages.
         """
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import NamedTuple
 
 from mrccsc_server.domain.fitting import size
@@ -14,12 +14,12 @@ from mrccsc_server.domain.planning import Outcome, Plan, judge_retry, needs
 from mrccsc_server.domain.state import Duplicate, Facts, Known, Membership, Needs, Stored
 from mrccsc_server.ports import Beginning, Page, Snapshot
 from mrccsc_server.storage import catchup, changes, rows, views
-from mrccsc_server.storage.database import Database, Reader, Sayer, Transaction, Unstorable
+from mrccsc_server.storage.database import Database, Reader, Transaction, Unstorable
 from mrccsc_server.storage.entries import read_span
 from mrccsc_server.storage.faces import Faces
 from mrccsc_server.storage.facts import load_facts, query_of_cids
 from mrccsc_server.storage.gathering import Gathering
-from mrccsc_server.storage.recent import CidKey, Premises, Recent
+from mrccsc_server.storage.recent import Plain, Premises, Recent
 from mrccsc_shared.entry import Entry
 from mrccsc_shared.errors import ErrorCode, Refusal
 
@@ -40,12 +40,35 @@ class _Appended(NamedTuple):
     premises: Premises
 
 
+class _Writing:
+    """A batch that is appended, in as many attempts as it takes; only the first goes by premises."""
+
+    def __init__(
+        self,
+        append: Callable[[Transaction, Sequence[Operation], Premises], Awaitable[_Appended]],
+        operations: Sequence[Operation],
+        premises: Premises,
+        attempts: list[list[Outcome]],
+    ) -> None:
+        self._append = append
+        self._premises = premises
+        self.operations = operations
+        self.attempts = attempts
+        """The outcomes of each of them that came so far that it may have been committed."""
+
+    async def attempt(self, transaction: Transaction) -> _Appended:
+        """One more."""
+        supposed, self._premises = self._premises, {}
+        appended = await self._append(transaction, self.operations, supposed)
+        self.attempts.append(appended.outcomes)
+        return appended
+
+
 class StoredLog:
     """:class:`mrccsc_server.ports.Log` on a database."""
 
-    def __init__(self, database: Database, sayer: Sayer | None = None) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._sayer = sayer
         self._faces = Faces()
         self._cids = Gathering(self._known, most=_CIDS)
         self._recent = Recent()
@@ -65,57 +88,52 @@ class StoredLog:
         if not operations:
             return []
         premises = self._recent.take(operations)
-        if self._sayer is None or not premises:
+        now = self._database.time
+        if not premises or now is None:
             return await self._write(operations, premises)
-        convs, known = self._recent.plain(operations, premises)
-        said = [op for op in operations if op.conv in convs]
+        plain = self._recent.plain(operations, premises)
+        said = [op for op in operations if op.conv in plain.convs]
         if len(said) == len(operations):
-            return await self._say(self._sayer, operations, premises, known)
+            return await self._say(operations, premises, plain, now)
         if not said:
             return await self._write(operations, premises)
-        written = [op for op in operations if op.conv not in convs]
-        rest = {conv: premises.pop(conv) for conv in premises.keys() - convs}
+        others = [op for op in operations if op.conv not in plain.convs]
+        rest = {conv: premises.pop(conv) for conv in premises.keys() - plain.convs}
         both = await asyncio.gather(
-            _answered(said, self._say(self._sayer, said, premises, known)),
-            _answered(written, self._write(written, rest)),
+            _refused(said, self._say(said, premises, plain, now)), _refused(others, self._write(others, rest))
         )
-        of_said, of_written = map(iter, both)
-        return [next(of_said if op.conv in convs else of_written) for op in operations]
+        answers, more = map(iter, both)
+        return [next(answers if op.conv in plain.convs else more) for op in operations]
 
-    async def _say(
-        self, sayer: Sayer, operations: Sequence[Operation], premises: Premises, known: dict[CidKey, Known]
-    ) -> list[Outcome]:
+    async def _say(self, operations: Sequence[Operation], premises: Premises, plain: Plain, now: int) -> list[Outcome]:
         """Messages for which nothing must be read are planned here, and stored at once."""
-        facts = Facts(sayer.time, known=known)
-        for conv, premise in premises.items():
-            facts.conversations[conv] = premise.conversation
-            for user, member in premise.members.items():
-                facts.members[conv, user] = member
+        conversations = {conv: premise.conversation for conv, premise in premises.items()}
+        facts = Facts(now, conversations, plain.members, plain.known)
         plan = Plan(facts, self._database.limits)
         outcomes = [plan.decide(op) for op in operations]
-        if any(type(outcome) is Refusal for outcome in outcomes) or not await sayer.say(plan.changes.entries):
+        if Refusal in map(type, outcomes):
             return await self._write(operations, {})
-        self._recent.remember(operations, outcomes, facts, premises)
-        return outcomes
+        writing = _Writing(self._append, operations, {}, [outcomes])
+        appended = await self._database.say(plan.changes.entries, writing.attempt)
+        if appended is None:
+            self._recent.remember(operations, outcomes, facts, premises)
+            return outcomes
+        self._recent.mistrust(premises)  # They did not hold, or nobody knows.
+        return self._written(writing, appended)
 
     async def _write(self, operations: Sequence[Operation], premises: Premises) -> list[Outcome]:
-        attempts: list[list[Outcome]] = []
-        taken = premises
+        writing = _Writing(self._append, operations, premises, [])
+        appended = await self._database.write(writing.attempt, weight=len(operations), repeatable=True)
+        if appended.premises is not premises:
+            self._recent.mistrust(premises)  # They did not hold, or nobody knows.
+        return self._written(writing, appended)
 
-        async def work(transaction: Transaction) -> _Appended:
-            nonlocal premises
-            supposed, premises = premises, {}
-            appended = await self._append(transaction, operations, supposed, careful=transaction.careful)
-            attempts.append(appended.outcomes)
-            return appended
-
-        appended = await self._database.write(work, weight=len(operations), repeatable=True)
-        if appended.premises is not taken:
-            self._recent.mistrust(taken)  # They did not hold, or nobody knows.
-        if len(attempts) > 1:
+    def _written(self, writing: _Writing, appended: _Appended) -> list[Outcome]:
+        """Take note of what was committed; the outcomes."""
+        if len(writing.attempts) > 1:
             # What is told may be of another attempt than the facts.
-            appended = _Appended(_first_told(appended.outcomes, attempts[:-1]), None, {})
-        self._recent.remember(operations, *appended)
+            appended = _Appended(_first_told(appended.outcomes, writing.attempts[:-1]), None, {})
+        self._recent.remember(writing.operations, *appended)
         return appended.outcomes
 
     def heard(self, conv: int) -> None:
@@ -187,9 +205,15 @@ class StoredLog:
         return await self._database.read(lambda reader: read_span(reader, conv, after + 1, upto), consistent=True)
 
     async def _append(
-        self, transaction: Transaction, operations: Sequence[Operation], premises: Premises, *, careful: bool
+        self,
+        transaction: Transaction,
+        operations: Sequence[Operation],
+        premises: Premises,
+        *,
+        careful: bool = False,
     ) -> _Appended:
         """Append a batch; where the database refuses it, with care, then its halves, down to the one at fault."""
+        careful = careful or transaction.careful
         try:
             async with transaction.savepoint():
                 need = needs(operations, careful=careful)
@@ -228,8 +252,8 @@ class StoredLog:
         return [known.get(cid) for cid in cids]
 
 
-async def _answered(operations: Sequence[Operation], outcomes: Awaitable[list[Outcome]]) -> list[Outcome]:
-    """What became of a part of a batch, whose refusal as a whole is not that of the others."""
+async def _refused(operations: Sequence[Operation], outcomes: Awaitable[list[Outcome]]) -> list[Outcome]:
+    """The outcomes; a refusal of all of them is told as one of each."""
     try:
         return await outcomes
     except Refusal as refusal:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mrccsc_server.domain.operations import Operation, Send
 from mrccsc_server.domain.planning import Outcome
@@ -43,6 +44,17 @@ class Premise:
 
 Premises = dict[int, Premise]
 """By conversation."""
+
+
+class Plain(NamedTuple):
+    """Messages for which nothing must be read."""
+
+    convs: set[int]
+    """Those of their conversations to which nothing else is done by the same operations."""
+    known: dict[CidKey, Known]
+    """What is stored under cids that they name."""
+    members: dict[tuple[int, int], Membership]
+    """Who says them."""
 
 
 class Recent:
@@ -90,33 +102,34 @@ class Recent:
                 cids.discard(key)
         return found
 
-    def plain(self, operations: Sequence[Operation], premises: Premises) -> tuple[set[int], dict[CidKey, Known]]:
-        """The conversations of ``premises`` to which nothing is said that something must be read for, and what is known
-        there under the cids that are named.
-        """
-        convs = set(premises)
-        found: dict[CidKey, Known] = {}
-        own: set[CidKey] = set()
+    def plain(self, operations: Sequence[Operation], premises: Premises) -> Plain:
+        """Those of ``operations`` for which ``premises`` and what is remembered are enough."""
+        plain = Plain(set(premises), {}, {})
+        convs, known, members = plain
+        latest: dict[tuple[int, int], str] = {}
         for op in operations:
             conv, by = op.conv, op.by
             if conv not in convs or type(op) is not Send:
                 continue
-            last = self._last.get((conv, by))
-            cid, known = last or ("", None)
-            after = op.after
+            sender = conv, by
+            member = premises[conv].members.get(by)
+            stored = self._last.get(sender)
             if (
-                op.reply_to is not None
+                member is None
+                or op.reply_to is not None
                 or op.names
-                or by not in premises[conv].members
-                or op.cid == cid  # It is sent again.
-                or (after is not None and after != cid and (conv, by, after) not in own)
+                or (stored is not None and op.cid == stored[0])  # It is sent again.
             ):
                 convs.discard(conv)
                 continue
-            if known is not None and after == cid:
-                found[conv, by, cid] = known
-            own.add((conv, by, op.cid))
-        return convs, found
+            if op.after is not None and op.after != latest.get(sender):
+                if stored is None or op.after != stored[0]:
+                    convs.discard(conv)
+                    continue
+                known[conv, by, op.after] = stored[1]
+            latest[sender] = op.cid
+            members[sender] = member
+        return plain
 
     def remember(
         self, operations: Sequence[Operation], outcomes: Sequence[Outcome], facts: Facts | None, taken: Premises
@@ -125,22 +138,24 @@ class Recent:
         if len(self._last) > SENDERS:
             self._last.clear()
         left: Premises = {} if facts is None else taken
-        for op, outcome in zip(operations, outcomes, strict=True):
-            if type(op) is not Send or type(outcome) is not Stored:
-                continue
-            conv, by = op.conv, op.by
+        latest = {
+            (op.conv, op.by): (op, outcome)
+            for op, outcome in zip(operations, outcomes, strict=True)
+            if type(op) is Send and type(outcome) is Stored
+        }
+        for sender, (op, outcome) in latest.items():
+            entry = outcome.entry
+            self._last[sender] = op.cid, Known(entry["seq"], entry["at"], op.digest)
             if facts is None:
-                entry = outcome.entry
-                self._last[conv, by] = op.cid, Known(entry["seq"], entry["at"], op.digest)
                 continue
-            self._last[conv, by] = op.cid, facts.known[conv, by, op.cid]
+            conv, by = sender
             premise = left.get(conv)
             if premise is None:
                 premise = left[conv] = Premise(facts.conversations[conv], {}, 0)
             if by not in premise.members:
                 if len(premise.members) >= SENDERS_EACH:
                     premise.members.clear()
-                premise.members[by] = facts.members[conv, by]
+                premise.members[by] = facts.members[sender]
         if left:
             self._leave(left, {op.conv for op in operations if type(op) is not Send})
 

@@ -12,7 +12,7 @@ from mrccsc_server.ports import Accounts, Contacts, Conversations, Log, SearchIn
 from mrccsc_server.storage.accounts import StoredAccounts
 from mrccsc_server.storage.contacts import StoredContacts
 from mrccsc_server.storage.conversations import StoredConversations
-from mrccsc_server.storage.database import Database, Reader, Sayer, Transaction, new_epoch
+from mrccsc_server.storage.database import Database, Reader, Transaction, new_epoch
 from mrccsc_server.storage.log import StoredLog
 from mrccsc_server.storage.search import StoredSearch
 from mrccsc_server.storage.sessions import StoredSessions
@@ -33,14 +33,7 @@ class DatabaseStore:
 
     committers = 1
 
-    def __init__(
-        self,
-        database: Database,
-        probe: Probe,
-        *,
-        monotonic: Callable[[], float] = time.monotonic,
-        sayer: Sayer | None = None,
-    ) -> None:
+    def __init__(self, database: Database, probe: Probe, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._probe = probe
         self._monotonic = monotonic
@@ -50,7 +43,7 @@ class DatabaseStore:
         self.sessions: Sessions = StoredSessions(database)
         self.contacts: Contacts = StoredContacts(database)
         self.conversations: Conversations = StoredConversations(database)
-        self.log: Log = StoredLog(database, sayer)
+        self.log: Log = StoredLog(database)
         self.search: SearchIndex = StoredSearch(database)
 
     async def open(self) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+from mrccsc_server.domain.state import EntryRow
 from mrccsc_server.ports import StoreError
 from mrccsc_server.storage.database import Identity, Reader, Transaction, Unstorable
 from mrccsc_server.storage.grown import Grown
@@ -95,12 +96,36 @@ class MysqlDatabase:
         self, work: Callable[[Transaction], Coroutine[Any, Any, T]], *, weight: int = 1, repeatable: bool = False
     ) -> T:
         """See the protocol."""
-        if self._waiting and self._waiting + weight > self.limits.commit_queue:
-            raise Refusal(ErrorCode.OVERLOADED)
         async with self._call() as pool:
             await self._take_turn(weight)
             try:
                 return await self._attempts(lambda careful: self._write(pool, work, careful), repeatable=repeatable)
+            finally:
+                self._writing.release()
+
+    @property
+    def time(self) -> int | None:
+        """See the protocol."""
+        return self._ticks.now
+
+    async def say(
+        self, messages: Sequence[EntryRow], otherwise: Callable[[Transaction], Coroutine[Any, Any, T]]
+    ) -> T | None:
+        """See the protocol."""
+        said = False
+
+        async def attempt(careful: bool) -> T | None:
+            nonlocal said
+            if said:
+                return await self._write(pool, otherwise, careful)
+            said = True
+            await self._write(pool, lambda transaction: transaction.say(messages), careful)
+            return None
+
+        async with self._call() as pool:
+            await self._take_turn(len(messages))
+            try:
+                return await self._attempts(attempt, repeatable=True)
             finally:
                 self._writing.release()
 
@@ -124,6 +149,8 @@ class MysqlDatabase:
                 self._idle.set()
 
     async def _take_turn(self, weight: int) -> None:
+        if self._waiting and self._waiting + weight > self.limits.commit_queue:
+            raise Refusal(ErrorCode.OVERLOADED)
         self._waiting += weight
         try:
             await self._writing.acquire()
@@ -170,7 +197,7 @@ class MysqlDatabase:
             finally:
                 await reader.finish()
 
-    async def _write(self, pool: Pool, work: Callable[[Transaction], Coroutine[Any, Any, T]], careful: bool) -> T:
+    async def _write(self, pool: Pool, work: Callable[[MysqlTransaction], Coroutine[Any, Any, T]], careful: bool) -> T:
         async with pool.link() as link:
             transaction = MysqlTransaction(link, self._ticks, careful=careful)
             try:

@@ -119,13 +119,27 @@ def deletes(table: str, key: Sequence[str], keys: Sequence[Values]) -> list[str]
 def additions(table: str, key: Sequence[str], column: str, number: int, keys: Sequence[Values]) -> list[str]:
     """Statements that add a number to a column of the rows of some keys, by the primary key, in its order.
 
-    MariaDB finds the rows of many keys in a list by the index, but scans all of it for a list of one key.
+    Keys are of several integers. MariaDB finds the rows of many keys in a list by the index, but scans all of it for a
+    list of one key.
     """
     head = f"UPDATE {table} FORCE INDEX (PRIMARY) SET {column} = {column} + {number} WHERE "
-    return [
-        head + (_any(key, part) if len(part) <= FEW else f"({', '.join(key)}) IN ({','.join(_rows(part))})")
-        for part in _parts(sorted(cast(Sequence[tuple[int, ...]], keys)), KEYS)
-    ]
+    ordered = sorted(cast(Sequence[tuple[int, ...]], keys))
+    if len(ordered) <= FEW:
+        condition = f"({' AND '.join([f'{part} = %d' for part in key])})"
+        return [head + " OR ".join([condition % part for part in ordered])] if ordered else []
+    columns = f"({', '.join(key)}) IN "
+    # As it happens, Python writes tuples of integers as SQL does.
+    return [f"{head}{columns}({str(part)[1:-1]})" for part in _parts(ordered, KEYS)]
+
+
+def texts(values: Sequence[str]) -> str:
+    """Texts as rows of one column. What must be escaped is looked for in all of them at once: nearly none has it."""
+    together = "".join(values)
+    if "\\" in together or "\0" in together:
+        return f"({'),('.join(map(literal, values))})"
+    if "'" in together:
+        values = [text.replace("'", "''") for text in values]
+    return "('" + "'),('".join(values) + "')"
 
 
 def union(sql: str, keys: Sequence[Values], most: int = 64) -> list[str]:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 from mrccsc_server.domain.state import EntryRow
 from mrccsc_server.storage.database import Query, Row, Unstorable, Value, Values
-from mrccsc_server.storage.mysql import literals
+from mrccsc_server.storage.mysql import literals, saying
 from mrccsc_server.storage.mysql.answers import Result
 from mrccsc_server.storage.mysql.errors import Lost
 from mrccsc_server.storage.mysql.link import Link
@@ -20,9 +20,6 @@ from mrccsc_server.storage.mysql.literals import Expression, encode, fill
 from mrccsc_server.storage.mysql.ticks import Ticks
 
 NOW = "SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)"
-
-_LARGEST = 2**64 - 1
-"""An integer to which nothing can be added without an error (see ``errors``)."""
 
 
 class Careless(Exception):
@@ -134,18 +131,13 @@ class MysqlTransaction(MysqlReader):
         return found
 
     async def advance(self, heads: Mapping[int, int], messages: int, at: int) -> None:
-        """See the protocol. What is wrong shows in the number of rows, which an arithmetic error tells the server of.
+        """See the protocol."""
+        self._put_off(*saying.advance(heads, messages, at))
 
-        A range of the primary key is read in its order, and so locked in it.
-        """
-        convs = sorted(heads)
-        places = ",".join([f"({conv},{heads[conv]})" for conv in convs])
-        self._put_off(
-            f"UPDATE conversation FORCE INDEX (PRIMARY) SET head = head + {messages}, messages = messages + {messages},"
-            f" at = GREATEST(at, {at}) WHERE conv IN ({','.join(map(str, convs))}) AND (conv, head) IN ({places})"
-            " AND writable = 1",
-            f"SET @advanced = {_LARGEST} + (ROW_COUNT() <> {len(convs)})",
-        )
+    async def say(self, messages: Sequence[EntryRow]) -> None:
+        """What :meth:`mrccsc_server.storage.database.Database.say` does."""
+        self._put_off(*saying.say(messages, self._link.id_step))
+        self.grown += messages
 
     async def execute(self, sql: str, *values: Value | Collection[int]) -> int:
         """See the protocol."""

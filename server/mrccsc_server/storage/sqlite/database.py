@@ -92,8 +92,15 @@ class SqliteDatabase:
         """See the protocol. It is that of this machine."""
         return time.time_ns() // 1_000_000
 
-    async def say(self, messages: Sequence[EntryRow]) -> bool:
+    async def say(
+        self, messages: Sequence[EntryRow], otherwise: Callable[[Transaction], Coroutine[Any, Any, T]]
+    ) -> T | None:
         """See the protocol."""
+        if await self._say(messages):
+            return None
+        return await self.write(otherwise, weight=len(messages), repeatable=True)
+
+    async def _say(self, messages: Sequence[EntryRow]) -> bool:
         if self._workers is None:
             raise Refusal(ErrorCode.UNAVAILABLE)
         try:

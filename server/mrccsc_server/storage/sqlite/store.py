@@ -22,8 +22,7 @@ class SqliteStore(DatabaseStore):
     """One batch is received and planned while the other is stored."""
 
     def __init__(self, path: str | Path, limits: Limits, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        database = SqliteDatabase(Path(path), limits)
-        super().__init__(database, _probe, monotonic=monotonic, sayer=database)
+        super().__init__(SqliteDatabase(Path(path), limits), _probe, monotonic=monotonic)
 
 
 async def _probe(transaction: Transaction) -> None:

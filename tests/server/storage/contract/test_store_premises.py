@@ -155,3 +155,38 @@ async def test_hearing_of_another_node_leads_to_the_same(opened: Opener, after_a
         one.log.heard(conv)
         assert await scene.say(conv, ann, "three") == 3 + after_a_word
         assert await scene.say(conv, ann, "four") == 4 + after_a_word
+
+
+async def test_what_is_said_and_what_else_is_done_are_told_in_their_order(scene: Scene) -> None:
+    ann, bob = await scene.users("ann", "bob")
+    one, two, three = [await scene.group(ann, bob) for _ in range(3)]
+    await scene.done(*(send(conv, user, "first") for conv in (one, two, three) for user in (ann, bob)))
+    last = send(three, ann, "last")
+    entries = await scene.done(
+        send(one, ann, "a"),
+        react(two, bob, 3, "👍"),
+        last,
+        send(two, ann, "b"),
+        send(one, bob, "c"),
+        send(three, ann, "d", after=last.cid),
+    )
+    assert [(entry["conv"], entry["seq"], entry.get("text")) for entry in entries] == [
+        (one, 5, "a"),
+        (two, 5, None),
+        (three, 5, "last"),
+        (two, 6, "b"),
+        (one, 6, "c"),
+        (three, 6, "d"),
+    ]
+    assert (await scene.view(one, ann))["unread"] == 2
+    assert (await scene.log(three))[4:] == [entries[2], entries[5]]
+
+
+@pytest.mark.parametrize("text", ["it's", "a\\b", "nul\0", "'\\'", '"安" -- /* ; ?', "%s {}"])
+async def test_any_text_is_said_as_it_is(scene: Scene, text: str) -> None:
+    ann, bob = await scene.users("ann", "bob")
+    conv = await scene.direct(ann, bob)
+    await scene.say(conv, ann, "first")
+    await scene.done(send(conv, ann, text))
+    await scene.done(*(send(conv, ann, part) for part in ("plain", text, "plain")))
+    assert [entry["text"] for entry in (await scene.log(conv))[2:]] == [text, "plain", text, "plain"]

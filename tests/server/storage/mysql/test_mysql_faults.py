@@ -22,7 +22,7 @@ from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.limits import Limits
 from tests.server.storage.mysql.conftest import Raw, run
 from tests.server.storage.mysql.proxy import Proxy, proxied
-from tests.server.storage.scene import Opener, Scene, code_of, new_cid, send
+from tests.server.storage.scene import Opener, Scene, code_of, new_cid, react, send
 from tests.waiting import PATIENCE, wait_until
 from tools.cluster.mariadb import MariaDb
 
@@ -174,6 +174,23 @@ async def test_a_connection_lost_in_the_commit_stores_once_and_tells_it_as_news(
         assert (await scene.log(conv))[3:] == made
 
 
+@pytest.mark.parametrize("when", [["before"], ["after"], ["after", "before"], ["before", "after", "after"]])
+async def test_what_is_only_said_is_stored_once_and_news_too(
+    opened: Opener, mariadb: MariaDb, url: str, when: list[str]
+) -> None:
+    async with through_a_proxy(opened, mariadb, url) as (proxy, scene):
+        ann, bob = await scene.users("ann", "bob")
+        conv = await scene.group(ann, bob)
+        await scene.done(send(conv, ann, "zero"), send(conv, bob, "zero"))
+        proxy.cut_commits(*when)  # type: ignore[arg-type]
+        made = await scene.done(send(conv, ann, "one"), send(conv, bob, "two"), send(conv, ann, "three"))
+        assert proxy.cut == len(when)
+        assert [entry["seq"] for entry in made] == [5, 6, 7]
+        assert (await scene.log(conv))[4:] == made
+        (last,) = await scene.done(send(conv, ann, "four"))
+        assert last["seq"] == 8
+
+
 async def test_who_was_removed_since_a_commit_whose_connection_was_lost_is_told_all_the_same(
     opened: Opener, mariadb: MariaDb, url: str, raw: Raw
 ) -> None:
@@ -257,6 +274,20 @@ async def test_a_lock_that_is_held_past_the_deadline_is_unavailable(opened: Open
         raw.rollback()
         (outcome,) = await store.log.append([op])
         assert isinstance(outcome, Stored)
+
+
+async def test_what_is_said_is_refused_without_what_else_is_done(opened: Opener, raw: Raw) -> None:
+    async with opened(Limits(database_time=1)) as store:
+        scene = Scene(store)
+        ann, bob = await scene.users("ann", "bob")
+        convs = [await scene.direct(ann, bob), await scene.group(ann, bob)]
+        await scene.done(*(send(conv, ann, "one") for conv in convs))
+        run(raw, f"SELECT 1 FROM conversation WHERE conv = {convs[0]} FOR UPDATE")
+        batch = [react(convs[1], bob, 3, "👍"), send(convs[0], ann, "two"), send(convs[1], ann, "two")]
+        outcomes = await store.log.append(batch)
+        raw.rollback()
+        assert [getattr(outcome, "code", None) for outcome in outcomes] == [None, ErrorCode.UNAVAILABLE, None]
+        assert [entry["seq"] for entry in (await scene.log(convs[1]))[3:]] == [4, 5]
 
 
 async def test_a_node_that_hangs_in_a_transaction_frees_its_rows(
