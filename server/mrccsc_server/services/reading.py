@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 
 from mrccsc_server.domain.fitting import LIST_BYTES
 from mrccsc_server.ports import Page, Store
@@ -27,6 +28,13 @@ INDEX_REST = 1.0
 BUSY = 0.7
 """Share of a core from which on the node counts as busy: what its process uses while the index rests."""
 
+CROWDED = 16
+"""Operations in a commit, on average, from which on others are what keeps the node from using more of a core: the
+database, or who shares this machine with it."""
+
+BUSY_CROWDED = 0.25
+"""Share of a core from which on it counts as busy then. With the index it would use three times that."""
+
 INDEX_REST_BUSY = 49.0
 """How long it rests while that lasts: what is said now goes before what can be found. On a node that is busy to its
 limit search falls behind, and catches up when that is over."""
@@ -38,8 +46,11 @@ INDEX_REST_MAX = 3.0
 class Reading:
     """What was said before."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, used: Callable[[], float] = time.process_time) -> None:
         self._store = store
+        self._used = used
+        self._commits = 0
+        self._operations = 0
 
     async def page(self, session: Session, request: HistoryGet) -> Page:
         """A page of history."""
@@ -66,6 +77,11 @@ class Reading:
         )
         return hits, None if position is None else str(position)
 
+    def committed(self, operations: int) -> None:
+        """So many were in a commit: what shows how much there is to do."""
+        self._commits += 1
+        self._operations += operations
+
     async def index(self) -> None:
         """Keep the search index up to date, beside the log and never in its way; until cancelled."""
         clock = asyncio.get_running_loop().time
@@ -87,9 +103,10 @@ class Reading:
     async def _is_busy(self, seconds: float) -> bool:
         """Whether the node is busy within the next seconds."""
         clock = asyncio.get_running_loop().time
-        began, used = clock(), time.process_time()
+        began, used, commits, operations = clock(), self._used(), self._commits, self._operations
         await asyncio.sleep(seconds)
-        return time.process_time() - used >= BUSY * (clock() - began)
+        crowded = self._operations - operations >= CROWDED * max(1, self._commits - commits)
+        return self._used() - used >= (BUSY_CROWDED if crowded else BUSY) * (clock() - began)
 
 
 def _position(cursor: str | None) -> int | None:

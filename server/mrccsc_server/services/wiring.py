@@ -135,6 +135,7 @@ class Services:
             log.error("A background task failed", exc_info=error)
 
     def _committed(self, operations: int, seconds: float, stored: Iterable[Stored]) -> None:
+        self.reading.committed(operations)
         self.metrics.commit_batch.observe(operations)
         self.metrics.commit_seconds.observe(seconds)
         self.metrics.entries.update([outcome.entry["kind"] for outcome in stored])
