@@ -10,7 +10,19 @@ from hypothesis import strategies as st
 
 from mrccsc_server.cluster.redis.hints import Beat, Bye, Gap, Malformed, pack, say, unpack
 from mrccsc_server.cluster.redis.outgoing import BACKLOG, CALL_BYTES, CALL_HINTS, Outgoing
-from mrccsc_server.ports import Command, ConversationHint, HeadHint, Hint, PresenceHint, SessionsEnded, UserHint
+from mrccsc_server.domain.state import Stored
+from mrccsc_server.ports import (
+    Command,
+    ConversationHint,
+    EntryHint,
+    HeadHint,
+    Hint,
+    PresenceHint,
+    SessionsEnded,
+    UserHint,
+)
+from mrccsc_shared.codec import encode_entry
+from mrccsc_shared.entry import Entry
 from tests.server.cluster.actors import message
 
 IDS = st.integers(1, 2**53 - 1)
@@ -24,6 +36,11 @@ HINTS: st.SearchStrategy[Hint] = st.one_of(
     st.builds(SessionsEnded, IDS, st.lists(IDS).map(tuple)),
 )
 
+ENTRY: Entry = {
+    "conv": 5, "seq": 7, "kind": "message", "by": 1, "at": 0, "cid": "4d1f9e92-2c1f-4f1c-9a44-0123456789ab",
+    "text": "a", "rev": 7,
+}  # fmt: skip
+
 
 @given(HINTS)
 def test_a_hint_is_one_line_and_comes_back(hint: Hint) -> None:
@@ -31,6 +48,29 @@ def test_a_hint_is_one_line_and_comes_back(hint: Hint) -> None:
     assert parcel is not None
     assert b"\n" not in parcel.line
     assert unpack(parcel.line) == hint
+
+
+@given(IDS, st.integers(1, 2**50), st.text(st.characters(exclude_categories=["Cs"])))
+def test_an_entry_goes_to_clients_as_it_came(conv: int, seq: int, text: str) -> None:
+    said = message(conv, seq, text)
+    parcel = pack(said)
+    assert parcel is not None
+    heard = unpack(parcel.line)
+    assert isinstance(heard, EntryHint)
+    assert isinstance(heard.outcome, Stored)
+    assert isinstance(said.outcome, Stored)
+    assert heard.outcome.line == said.outcome.line
+
+
+@pytest.mark.parametrize(
+    "more",
+    [b',"gone":"left"}', b',"later":{"x":1}}', b',"entry":' + encode_entry(ENTRY | {"text": "b"})[:-1] + b"}"],  # type: ignore[arg-type]
+)
+def test_an_entry_with_more_than_itself_is_one_line_for_clients(more: bytes) -> None:
+    heard = unpack(b'1e{"entry":' + encode_entry(ENTRY)[:-1] + more)
+    assert isinstance(heard, EntryHint)
+    assert isinstance(heard.outcome, Stored)
+    assert heard.outcome.line == encode_entry(heard.outcome.entry)
 
 
 @pytest.mark.parametrize("word", [Beat("x", 3), Gap(), Bye("x"), Command("move", 3)])

@@ -15,7 +15,7 @@ from mrccsc_server.cluster.redis.lua import ROUTE
 from mrccsc_server.cluster.redis.nodes import RedisNodes
 from mrccsc_server.cluster.redis.outgoing import Outgoing
 from mrccsc_server.cluster.redis.wire import WireError
-from mrccsc_server.ports import Command, Hearer, Hint
+from mrccsc_server.ports import Command, EntryHint, Hearer, Hint
 from mrccsc_shared.limits import Limits
 
 log = logging.getLogger(__name__)
@@ -121,6 +121,7 @@ class RedisBus:
     def hear(self, bundle: bytes) -> None:
         """Take what came over the node's channel."""
         self._counters["bundles_received"] += 1
+        heard = 0
         for line in bundle.split(b"\n"):
             try:
                 word = unpack(line)
@@ -128,6 +129,9 @@ class RedisBus:
                 self._counters["malformed"] += 1
                 continue
             match word:
+                case EntryHint():  # Nearly all are.
+                    heard += 1
+                    self._pass_on(word)
                 case None:
                     self._counters["unknown"] += 1
                 case Beat() | Bye() | Command():
@@ -136,8 +140,9 @@ class RedisBus:
                 case Gap():
                     self.gap()
                 case _:
-                    self._counters["hints_received"] += 1
+                    heard += 1
                     self._pass_on(word)
+        self._counters["hints_received"] += heard
 
     def gap(self) -> None:
         """Say that hints may have been lost."""

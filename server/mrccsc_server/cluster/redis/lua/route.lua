@@ -6,25 +6,37 @@ if tonumber(number) <= tonumber(redis.call('GET', counter) or 0) then
 end
 redis.call('SET', counter, number, 'PX', DAY)
 
-local interest, bundles, last = {}, {}, {}
-for i = 4, #ARGV, 2 do
-  for key in string.gmatch(ARGV[i], '%S+') do
-    local followers = interest[key]
-    if not followers then
-      followers = redis.call('ZRANGE', prefix .. key, 0, -1)
-      interest[key] = followers
-    end
-    for _, node in ipairs(followers) do
-      if node ~= me and last[node] ~= i then
-        local bundle = bundles[node]
-        if not bundle then
-          bundle = {}
-          bundles[node] = bundle
-        end
-        bundle[#bundle + 1] = ARGV[i + 1]
-        last[node] = i
+local call, interest, bundles, last = redis.call, {}, {}, {}
+
+-- A hint for those who follow a key, each once however many of its keys they follow.
+local function put(key, i, line)
+  local followers = interest[key]
+  if not followers then
+    followers = call('ZRANGE', prefix .. key, '0', '-1')
+    interest[key] = followers
+  end
+  for k = 1, #followers do
+    local node = followers[k]
+    if node ~= me and last[node] ~= i then
+      local bundle = bundles[node]
+      if not bundle then
+        bundle = {}
+        bundles[node] = bundle
       end
+      bundle[#bundle + 1] = line
+      last[node] = i
     end
+  end
+end
+
+for i = 4, #ARGV, 2 do
+  local keys, line = ARGV[i], ARGV[i + 1]
+  if string.find(keys, ' ', 1, true) then
+    for key in string.gmatch(keys, '%S+') do
+      put(key, i, line)
+    end
+  else
+    put(keys, i, line)
   end
 end
 
