@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 
@@ -14,7 +14,7 @@ from mrccsc_server.storage.database import Query, Reader
 from mrccsc_server.storage.entries import Span, read_spans
 from mrccsc_server.storage.faces import Face, Faces, query_of_faces
 from mrccsc_server.storage.packed import packed, unpack
-from mrccsc_shared.entry import Entry
+from mrccsc_shared.entry import Entry, Role
 from mrccsc_shared.messages.contact import Contact
 
 _SMALLEST_ENTRY = 100
@@ -26,12 +26,14 @@ _BRACKETS = 8
 _CONVERSATIONS_SHARE = 0.5
 """What conversations may take of a snapshot that has missed entries too, and more where these need less."""
 
-# What is a member's own of each conversation.
+_UNREAD = "(c.messages - m.read_messages) - (m.sent - m.read_own)"
+
+# What is a member's own of each conversation. Who is mentioned has something unread, and most have not.
 _STANDINGS = (
     "SELECT "
     + packed(
-        "m.user, m.conv, c.head, c.at, m.read_seq, (c.messages - m.read_messages) - (m.sent - m.read_own),"
-        " (SELECT COUNT(*) FROM mention n WHERE n.user = m.user AND n.conv = m.conv AND n.seq > m.read_seq),"
+        f"m.user, m.conv, c.head, c.at, m.read_seq, {_UNREAD}, CASE WHEN {_UNREAD} = 0 THEN 0 ELSE"
+        " (SELECT COUNT(*) FROM mention n WHERE n.user = m.user AND n.conv = m.conv AND n.seq > m.read_seq) END,"
         " m.muted, m.role, m.joined, m.unread_from, p.user, a.display_name, p.read_seq"
     )
     + " FROM member m JOIN conversation c ON c.conv = m.conv"
@@ -41,6 +43,7 @@ _STANDINGS = (
 )
 
 _Standing = list[Any]
+"""A row of that."""
 
 
 async def read_beginnings(reader: Reader, epoch: str, faces: Faces, beginnings: Sequence[Beginning]) -> list[Draft]:
@@ -49,8 +52,8 @@ async def read_beginnings(reader: Reader, epoch: str, faces: Faces, beginnings: 
     found = await reader.gather(contacts.query_of_users(users), Query(_STANDINGS, (users,)))
     contacts_of = contacts.contacts_of_users(found[0])
     standings_of: dict[int, list[_Standing]] = {user: [] for user in users}
-    for user, *standing in sorted(unpack(found[1])):
-        standings_of[user].append(standing)
+    for standing in sorted(unpack(found[1])):
+        standings_of[standing[0]].append(standing)
     seen = await _read_faces(reader, faces, standings_of.values())
     drafts = [
         Draft(epoch, beginning, contacts_of.get(beginning.user, []), standings_of[beginning.user], seen)
@@ -68,9 +71,10 @@ async def _read_faces(reader: Reader, faces: Faces, standings: Any) -> dict[int,
     seen: dict[int, Face] = {}
     unseen: set[int] = set()
     for some in standings:
-        for conv, head, at, *_ in some:
+        for standing in some:
+            conv = standing[1]
             if conv not in seen:
-                face = faces.find(conv, head, at)
+                face = faces.find(conv, standing[2], standing[3])
                 if face is None:
                     unseen.add(conv)
                 else:
@@ -101,8 +105,8 @@ class Draft:
         self.newest: list[Span] = []
         self._epoch = epoch
         self._contacts = [contact.copy() for contact in contacts]
-        self._heads = {standing[0]: standing[1] for standing in standings}
-        self._faced = [(faces[standing[0]], standing) for standing in standings]
+        self._heads = {standing[1]: standing[2] for standing in standings}
+        self._faced = [(faces[standing[1]], standing) for standing in standings]
         self._views: list[bytes] | None = None
         self._room = beginning.max_bytes - _BRACKETS - (size(contacts) if contacts else 0)
         self._room_missed = 0
@@ -126,9 +130,9 @@ class Draft:
 
     def _look_back(self, cursors: Mapping[int, int]) -> None:
         self.behind = [
-            (conv, max(cursors[conv] + 1, _first(face, standing)), standing[1])
+            (conv, max(cursors[conv] + 1, _first(face, standing)), standing[2])
             for face, standing in self._faced
-            if (conv := standing[0]) in cursors and cursors[conv] < standing[1]
+            if (conv := standing[1]) in cursors and cursors[conv] < standing[2]
         ]
         if not self.behind:
             return
@@ -160,23 +164,26 @@ class Draft:
         return self._views
 
 
+_ROLES = {role: b'"role":"%b"' % role.encode() for role in get_args(Role)}
+_TRUTH = b"false", b"true"
+
+
 def _view(face: Face, standing: _Standing) -> bytes:
     """A conversation as :class:`mrccsc_shared.messages.conversation.Conversation`, for one member."""
-    _, _, _, read, unread, mentions, muted, role, _, unread_from, peer, name, peer_read = standing
+    _, _, _, _, read, unread, mentions, muted, role, joined, unread_from, peer, name, peer_read = standing
+    own = _ROLES[role]
     if face.is_direct:
         own = orjson.dumps({"title": name, "peer": peer, "peer_read": peer_read})[1:-1]
-    else:
-        own = b'"role":"%b"' % role.encode()
     if unread_from is not None:
         own += b',"unread_from":%d' % unread_from
     return b'%b,"from":%d,"read":%d,"unread":%d,"mentions":%d,"muted":%b,%b}' % (
-        face.json, _first(face, standing), read, unread, mentions, b"true" if muted else b"false", own,
+        face.json, 1 if face.is_open else joined, read, unread, mentions, _TRUTH[muted], own,
     )  # fmt: skip
 
 
 def _first(face: Face, standing: _Standing) -> int:
     """The first seq that the member may read: see :func:`mrccsc_server.domain.permissions.first_readable`."""
-    joined: int = standing[8]
+    joined: int = standing[9]
     return 1 if face.is_open else joined
 
 
