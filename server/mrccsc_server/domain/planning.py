@@ -8,8 +8,7 @@ number of statements.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 from mrccsc_server.domain import memberships, messages, permissions
 from mrccsc_server.domain.ledger import Ledger, unchanged
@@ -27,16 +26,7 @@ from mrccsc_server.domain.operations import (
     SetRole,
     Unban,
 )
-from mrccsc_server.domain.state import (
-    Changes,
-    ConversationState,
-    Duplicate,
-    Facts,
-    Known,
-    Membership,
-    Needs,
-    Stored,
-)
+from mrccsc_server.domain.state import Changes, Duplicate, Facts, Known, Needs, Stored
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.limits import Limits
 
@@ -122,11 +112,19 @@ class Plan:
         ledger, facts = self._ledger, self._facts
         conversation = facts.conversations.get(op.conv)
         mine = facts.members.get((op.conv, op.by))
+        if type(op) is Send:  # Nearly all are.
+            conversation, mine = permissions.require_member(conversation, mine)
+            return messages.send(ledger, op, conversation, mine)
         if type(op) is Join and (conversation is None or mine is None or not mine.active):
             return memberships.join(ledger, op, permissions.require_joinable(conversation, mine))
         conversation, mine = permissions.require_member(conversation, mine)
-        if (say := _SAID.get(type(op))) is not None:
-            return say(ledger, op, conversation, mine)
+        match op:
+            case Edit():
+                return messages.edit(ledger, op, conversation, mine)
+            case Delete():
+                return messages.delete(ledger, op, conversation, mine)
+            case React():
+                return messages.react(ledger, op, conversation, mine)
         permissions.require_group(conversation)
         match op:
             case Join():
@@ -145,13 +143,3 @@ class Plan:
                 return memberships.change(ledger, op, conversation, mine)
         raise AssertionError(type(op))
 
-
-_Rule = Callable[[Ledger, Any, ConversationState, Membership], Stored | Duplicate]
-
-_SAID: dict[type[Operation], _Rule] = {
-    Send: messages.send,
-    Edit: messages.edit,
-    Delete: messages.delete,
-    React: messages.react,
-}
-"""What a member does with words, in any conversation."""
