@@ -46,9 +46,23 @@ class Site:
         return await asyncio.get_running_loop().run_in_executor(self._hands, work, *arguments)
 
     async def mend(self) -> None:
-        """Start whatever does not run, and wait until every node takes clients and has its bus and its database."""
+        """Start whatever does not run, and wait until every node takes clients and has its bus and its database, and the
+        balancer gives it some: it keeps away for a while from one that has refused.
+        """
         await self.do(self._start_missing)
         await wait_until(self._whole, "the cluster being whole", patience=60)
+        async with asyncio.timeout(60):
+            while len(set(await self.greeters(len(self.nodes)))) < len(self.nodes):
+                await asyncio.sleep(0.1)
+
+    async def greeters(self, count: int) -> list[str]:
+        """The nodes that the balancer gives new connections to which are there together."""
+        lines = [await asyncio.open_connection("127.0.0.1", self.port) for _ in range(count)]
+        greetings = [json.loads(await reader.readline()) for reader, _ in lines]
+        for _, writer in lines:
+            writer.close()
+            await writer.wait_closed()
+        return [greeting["node"] for greeting in greetings]
 
     def _start_missing(self) -> None:
         for program in self._programs():

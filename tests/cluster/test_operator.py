@@ -40,15 +40,6 @@ async def operate(site: Site, *argv: str, code: int = 0) -> str:
     return (err if code else out).decode()
 
 
-async def greeter(site: Site) -> str:
-    """The node that the balancer gives a new connection to."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", site.cluster.port)
-    welcome = json.loads(await reader.readline())
-    writer.close()
-    await writer.wait_closed()
-    return str(welcome["node"])
-
-
 async def test_the_nodes_are_listed(party: Party, site: Site) -> None:
     for _ in range(6):
         await party.person("ann")
@@ -104,7 +95,7 @@ async def test_an_empty_node_gets_its_share(party: Party, site: Site) -> None:
     await site.do(last.restart)
     await wait_until(lambda: talk.is_off(last.name), "everybody being elsewhere", patience=60)
     # The balancer keeps away from a node for a while after it has refused a connection.
-    while await greeter(site) != last.name:
+    while await site.greeters(1) != [last.name]:
         await asyncio.sleep(0.1)
     while [node["connections"] for node in json.loads(await operate(site, "nodes", "--json"))] != [6, 6, 0]:
         await asyncio.sleep(0.1)

@@ -142,4 +142,3 @@ class Plan:
             case Change():
                 return memberships.change(ledger, op, conversation, mine)
         raise AssertionError(type(op))
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import NamedTuple
 
@@ -118,14 +119,14 @@ class StoredLog:
         if appended is None:
             self._recent.remember(operations, outcomes, facts, premises)
             return outcomes
-        self._recent.mistrust(premises)  # They did not hold, or nobody knows.
+        self._recent.mistrust(_moved(premises, appended))
         return self._written(writing, appended)
 
     async def _write(self, operations: Sequence[Operation], premises: Premises) -> list[Outcome]:
         writing = _Writing(self._append, operations, premises, [])
         appended = await self._database.write(writing.attempt, weight=len(operations), repeatable=True)
         if appended.premises is not premises:
-            self._recent.mistrust(premises)  # They did not hold, or nobody knows.
+            self._recent.mistrust(_moved(premises, appended))
         return self._written(writing, appended)
 
     def _written(self, writing: _Writing, appended: _Appended) -> list[Outcome]:
@@ -250,6 +251,18 @@ class StoredLog:
         (found,) = await self._database.read(lambda reader: reader.gather(query_of_cids(cids)))
         known = {rows.cid_key(row): rows.known(row) for row in found}
         return [known.get(cid) for cid in cids]
+
+
+def _moved(premises: Premises, appended: _Appended) -> list[int]:
+    """The conversations that were not as they were supposed to be, or of which nobody knows whether they were."""
+    if appended.facts is None:
+        return list(premises)
+    stored = Counter(outcome.entry["conv"] for outcome in appended.outcomes if type(outcome) is Stored)
+    return [
+        conv
+        for conv, premise in premises.items()
+        if (found := appended.facts.conversations.get(conv)) is None or found.head - stored[conv] != premise.head
+    ]
 
 
 async def _refused(operations: Sequence[Operation], outcomes: Awaitable[list[Outcome]]) -> list[Outcome]:
