@@ -114,7 +114,8 @@ class StoredLog:
         outcomes = [plan.decide(op) for op in operations]
         if Refusal in map(type, outcomes):
             return await self._write(operations, {})
-        writing = _Writing(self._append, operations, {}, [outcomes])
+        # Where nobody else writes, what is not said at once was not stored either.
+        writing = _Writing(self._append, operations, {}, [outcomes] if self._database.shared else [])
         appended = await self._database.say(plan.changes.entries, writing.attempt)
         if appended is None:
             self._recent.remember(operations, outcomes, facts, premises)
