@@ -46,8 +46,8 @@ class Site:
         return await asyncio.get_running_loop().run_in_executor(self._hands, work, *arguments)
 
     async def mend(self) -> None:
-        """Start whatever does not run, and wait until every node takes clients and has its bus and its database, and the
-        balancer gives it some: it keeps away for a while from one that has refused.
+        """Start whatever does not run, and wait until every node takes clients, has its bus and its database, knows the
+        others, and is given clients by the balancer, which keeps away for a while from one that has refused.
         """
         await self.do(self._start_missing)
         await wait_until(self._whole, "the cluster being whole", patience=60)
@@ -59,7 +59,10 @@ class Site:
         """The nodes that the balancer gives new connections to which are there together."""
         lines = [await asyncio.open_connection("127.0.0.1", self.port) for _ in range(count)]
         greetings = [json.loads(await reader.readline()) for reader, _ in lines]
-        for _, writer in lines:
+        for reader, writer in lines:
+            # The balancer counts a connection until it has closed it itself.
+            writer.write_eof()
+            await reader.read()
             writer.close()
             await writer.wait_closed()
         return [greeting["node"] for greeting in greetings]
@@ -83,7 +86,7 @@ class Site:
         return [*nodes, cluster.redis, cluster.mariadb.program, cluster.nginx.program]
 
     def _whole(self) -> bool:
-        return all(health(node) == (200, []) for node in self.nodes)
+        return all(health(node) == (200, []) and metric(node, "mrccsc_nodes") == len(self.nodes) for node in self.nodes)
 
     # -- what the nodes say
 

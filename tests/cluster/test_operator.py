@@ -40,6 +40,13 @@ async def operate(site: Site, *argv: str, code: int = 0) -> str:
     return (err if code else out).decode()
 
 
+async def heard(site: Site, connections: list[int]) -> None:
+    """Wait until the nodes have told each other how many connections they have, which they do once a second."""
+    async with asyncio.timeout(60):
+        while [node["connections"] for node in json.loads(await operate(site, "nodes", "--json"))] != connections:
+            await asyncio.sleep(0.1)
+
+
 async def test_the_nodes_are_listed(party: Party, site: Site) -> None:
     for _ in range(6):
         await party.person("ann")
@@ -80,6 +87,7 @@ async def test_two_nodes_of_one_name_are_reported_and_do_no_harm(party: Party, s
 async def test_a_drained_node_ends_and_its_clients_move(party: Party, site: Site) -> None:
     talk = await gather_group(party, "ann", "bob", "cat", "dan", "eve", "fay")
     victim = site.nodes[1]
+    await heard(site, [2, 2, 2])
     async with talk.going_on():
         said = await operate(site, "drain", victim.name)
         assert "sends 2 clients to the other nodes" in said
@@ -97,8 +105,7 @@ async def test_an_empty_node_gets_its_share(party: Party, site: Site) -> None:
     # The balancer keeps away from a node for a while after it has refused a connection.
     while await site.greeters(1) != [last.name]:
         await asyncio.sleep(0.1)
-    while [node["connections"] for node in json.loads(await operate(site, "nodes", "--json"))] != [6, 6, 0]:
-        await asyncio.sleep(0.1)
+    await heard(site, [6, 6, 0])
     async with talk.going_on():
         while "go elsewhere" not in (said := await operate(site, "rebalance")):
             # The nodes tell each other once a second.
