@@ -10,8 +10,7 @@ HEAVY = frozenset({"history.get", "search.messages", "conversation.list"})
 not cut for having asked for many pages at once."""
 
 
-WEIGHED = SIGN_INS | HEAVY
-"""Requests that count as more than one."""
+_WEIGHED = SIGN_INS | HEAVY
 
 
 class Unanswered:
@@ -27,7 +26,7 @@ class Unanswered:
     def begin(self, kind: str, request_id: int | None) -> None:
         """A request was taken."""
         # An id that is used twice at once counts as one the second time, so that the sum comes out even.
-        if kind in WEIGHED and request_id is not None and request_id not in self._heavy:
+        if kind in _WEIGHED and request_id is not None and request_id not in self._heavy:
             weight = self.most if kind in SIGN_INS else self.most // 2
             self._heavy[request_id] = weight
             self.weight += weight

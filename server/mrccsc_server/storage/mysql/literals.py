@@ -123,13 +123,14 @@ def additions(table: str, key: Sequence[str], column: str, number: int, keys: Se
     list of one key.
     """
     head = f"UPDATE {table} FORCE INDEX (PRIMARY) SET {column} = {column} + {number} WHERE "
+    one = f"({' AND '.join([f'{part} = %d' for part in key])})"
+    many = f"({', '.join(key)}) IN "
     ordered = sorted(cast(Sequence[tuple[int, ...]], keys))
-    if len(ordered) <= FEW:
-        condition = f"({' AND '.join([f'{part} = %d' for part in key])})"
-        return [head + " OR ".join([condition % part for part in ordered])] if ordered else []
-    columns = f"({', '.join(key)}) IN "
-    # As it happens, Python writes tuples of integers as SQL does.
-    return [f"{head}{columns}({str(part)[1:-1]})" for part in _parts(ordered, KEYS)]
+    return [
+        # As it happens, Python writes tuples of integers as SQL does.
+        head + (" OR ".join([one % tuple(key) for key in part]) if len(part) <= FEW else f"{many}({str(part)[1:-1]})")
+        for part in _parts(ordered, KEYS)
+    ]
 
 
 def texts(values: Sequence[str]) -> str:
