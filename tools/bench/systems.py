@@ -7,10 +7,11 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 from tools.bench.filler import MariaDbFiller, SqliteFiller
 from tools.bench.world import World
@@ -68,6 +69,10 @@ class System(Protocol):
         """What the servers beneath have counted so far, by name."""
         ...
 
+    def behind(self) -> bool:
+        """Whether something is left for quieter times."""
+        ...
+
 
 class Relay:
     """The ceiling: it stores, checks and orders nothing."""
@@ -95,6 +100,10 @@ class Relay:
     def counters(self) -> dict[str, int]:
         """See :class:`System`."""
         return {}
+
+    def behind(self) -> bool:
+        """See :class:`System`."""
+        return False
 
 
 class Nodes:
@@ -154,6 +163,15 @@ class Nodes:
         """End the nodes, not what they stand on."""
         for node in self.nodes:
             node.stop()
+
+    def behind(self) -> bool:
+        """See :class:`System`: what was said and is not in the index for search."""
+        for node in self.nodes:
+            if node.program.running:
+                with suppress(OSError), urlopen(f"http://127.0.0.1:{node.http_port}/metrics", timeout=5) as answer:
+                    if b"\nmrccsc_search_behind 0.0\n" not in answer.read():
+                        return True
+        return False
 
     def counters(self) -> dict[str, int]:
         """See :class:`System`: commands of Redis and bytes to it, commits, rows and log bytes of MariaDB."""
@@ -243,15 +261,17 @@ def memory(program: Program) -> int:
 def calm(systems: Iterable[System], *, patience: float = 60.0) -> None:
     """Wait until nothing runs any more, or the patience is at its end.
 
-    What a node leaves for quieter times (the index for search) would be measured with whatever comes next.
+    What a node leaves for quieter times (the index for search) would be measured with whatever comes next. It rests for
+    seconds now and then, so that what it is behind with is asked for, too.
     """
+    systems = list(systems)
     programs = {id(program): program for system in systems for program in system.programs}.values()
     give_up = time.monotonic() + patience
     used = sum(map(cpu_seconds, programs))
     while time.monotonic() < give_up:
         time.sleep(CALM)
         before, used = used, sum(map(cpu_seconds, programs))
-        if used - before < QUIET * CALM:
+        if used - before < QUIET * CALM and not any(system.behind() for system in systems):
             return
 
 
