@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from mrccsc_shared.framing import LineSplitter, LineTooLong
 from mrccsc_shared.limits import MAX_LINE_BEFORE_SIGN_IN
@@ -42,13 +41,7 @@ class Intake:
     hold above 4 KiB comes out of ``budget``, shared by all connections that have not signed in.
     """
 
-    __slots__ = ("_budget", "_fresh", "_held", "_plausible", "_splitter", "_trusted", "feed")
-
-    feed: Callable[[bytes], list[bytes]]
-    """The lines that bytes complete; each of them is still to be checked by :meth:`allows`.
-
-    Raises :class:`LineTooLong` or :class:`NoRoom` with the lines before as ``args[0]``, or :class:`Foreign`.
-    """
+    __slots__ = ("_budget", "_fresh", "_held", "_plausible", "_splitter", "_trusted")
 
     def __init__(self, max_line: int, budget: Budget) -> None:
         self._splitter = LineSplitter(max_line)
@@ -57,14 +50,19 @@ class Intake:
         self._plausible = False
         self._trusted = False
         self._fresh = True
-        self.feed = self._feed_unknown
 
     @property
     def pending(self) -> int:
         """Bytes of the unfinished line."""
         return self._splitter.pending
 
-    def _feed_unknown(self, data: bytes) -> list[bytes]:
+    def feed(self, data: bytes) -> list[bytes]:
+        """The lines that ``data`` completes; each of them is still to be checked by :meth:`allows`.
+
+        Raises :class:`LineTooLong` or :class:`NoRoom` with the lines before as ``args[0]``, or :class:`Foreign`.
+        """
+        if self._trusted:
+            return self._splitter.feed(data)
         if self._fresh:
             self._fresh = False
             if data.startswith(_TLS_HANDSHAKE):
@@ -84,7 +82,6 @@ class Intake:
     def trust(self) -> None:
         """The connection has signed in: every line may have the full length."""
         self._trusted = True
-        self.feed = self._splitter.feed
         self.release()
 
     def release(self) -> None:
