@@ -32,8 +32,7 @@ class Throttle:
         """Take one from the key's bucket: 0, or untouched the milliseconds after which it would succeed."""
         now = self._monotonic()
         known = self._full_at
-        full_at = known.get(key, now)
-        full_at = max(full_at, now)
+        full_at = max(known.get(key, now), now)
         if (wait := full_at - now - self._ahead) > 0:
             return max(1, round(wait * 1000))
         known[key] = full_at + self._interval

@@ -33,6 +33,9 @@ WORTH = 24
 in any case is shared. Where more are in flight, as many must wait: of two commits that take turns, the database works
 on the one while the node makes the other, and that goes best with halves."""
 
+WORTH_MOST = 64
+"""Operations that need not wait for more: a large commit that hangs holds up only its own conversations."""
+
 
 class _Submission(Arrival):
     """An operation with who asked for it; an arrival once it is stored."""
@@ -81,7 +84,7 @@ class LogService:
         self._aloft = 0
         """Operations in the commits that are in flight."""
         self._worth = WORTH
-        """Operations that must wait for a commit to begin while another is in flight: so many as that one has."""
+        """Operations that must wait for a commit to begin beside others: as many as these have, within bounds."""
         self._open = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -159,14 +162,14 @@ class LogService:
         began = clock()
         self._flying += 1
         self._aloft += len(batch)
-        self._worth = max(WORTH, self._aloft)
+        self._worth = max(WORTH, min(self._aloft, WORTH_MOST))
         self._live.committing.begin(convs, operations)
         outcomes = await self._append(operations)
         self._settle(batch, outcomes, clock() - began)
         self._live.end_commit(convs)
         self._flying -= 1
         self._aloft -= len(batch)
-        self._worth = max(WORTH, self._aloft)
+        self._worth = max(WORTH, min(self._aloft, WORTH_MOST))
         self._work.set()
 
     async def _append(self, operations: list[Operation]) -> list[Outcome]:
