@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 
 from mrccsc_tui.client import ChatClient
 from mrccsc_tui.config import Profile
 from mrccsc_tui.state.models import Conversation, Message
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 from tests.wire.server import Server
 
 PASSWORD = "correct horse"
@@ -102,6 +103,17 @@ async def sees(client: ChatClient, conv: int, *expected: str) -> None:
         lambda: texts(client, conv)[-len(expected) :] == list(expected),
         f"{client.profile.name} seeing {expected}",
     )
+
+
+async def finds(client: ChatClient, query: str, *expected: str) -> None:
+    """Once the index has caught up (it does not hold up sending), a search finds these texts, the newest first."""
+    found: list[str] = []
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while (found := [hit.text for hit in (await client.search(query)).hits]) != list(expected):
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(f"{query!r} finds {found}, not {expected}") from None
 
 
 async def settled(client: ChatClient) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from mrccsc_tui.client import RequestError
 from mrccsc_tui.state.models import Message, Notice
-from tests.client.party import Party, befriend, direct, group, me, sees, settled, texts
+from tests.client.party import Party, befriend, direct, finds, group, me, sees, settled, texts
 from tests.waiting import wait_until
 
 
@@ -150,20 +150,8 @@ async def test_searching_finds_words_and_people(party: Party) -> None:
     ann.send(conv, "今天天气很好")
     await sees(bob, conv, "the quick brown fox", "今天天气很好")
 
-    async def found(query: str) -> list[str]:
-        return [hit.text for hit in (await bob.search(query)).hits]
-
-    results: dict[str, list[str]] = {}
-
-    async def search_until(query: str) -> None:
-        for _ in range(200):
-            results[query] = await found(query)
-            if results[query]:
-                return
-
-    await search_until("QUICK fox")
-    await search_until("天气")
-    assert results == {"QUICK fox": ["the quick brown fox"], "天气": ["今天天气很好"]}
+    await finds(bob, "QUICK fox", "the quick brown fox")
+    await finds(bob, "天气", "今天天气很好")
     assert me(ann) in await bob.search_users(me(ann).username)
 
 

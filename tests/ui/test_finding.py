@@ -9,16 +9,12 @@ import pytest
 from mrccsc_tui.state.models import Message
 from mrccsc_tui.ui.screens.excerpt import ExcerptScreen
 from mrccsc_tui.ui.words import moment
-from tests.client.party import Party, befriend, direct, group, settled
+from tests.client.party import Party, befriend, direct, finds, group, settled
 from tests.ui.conftest import SIZES, Show
 from tests.ui.recording import Replay
 from tests.waiting import wait_until
 
 BOTH = pytest.mark.parametrize("way", ["key", "command"])
-
-
-async def found(client: object, words: str) -> bool:
-    return bool((await client.search(words)).hits)
 
 
 @BOTH
@@ -32,9 +28,7 @@ async def test_search_and_go_there(party: Party, play: Show, way: str, where: st
         bob.send(conv, f"and then {number}")
     bob.send(other, "no key here")
     await settled(bob)
-    for _ in range(300):
-        if await found(ann, "key mat"):
-            break
+    await finds(ann, "key mat", "the key is under the mat")
     async with play(ann) as stage:
         await stage.opens(conv) if where == "here" else None
         if way == "command":
@@ -59,9 +53,7 @@ async def test_enter_waits_for_the_results_of_what_is_typed(party: Party, play: 
     for text in ("alpha one", "alpha two"):
         bob.send(conv, text)
     await settled(bob)
-    for _ in range(300):
-        if await found(ann, "two"):
-            break
+    await finds(ann, "two", "alpha two")
     async with play(ann) as stage:
         await stage.opens(conv)
         await stage.press("ctrl+f")
