@@ -229,7 +229,7 @@ async def test_requests_that_lost_the_line_are_repeated_with_the_same_cid(world:
     await line.signs_in()
     second = await line.asked("group.create")
     assert second["cid"] == first["cid"]
-    made = conversation(9, kind="group", title="Tea")
+    made = conversation(9, kind="group", title="Tea", role="owner")
     line.deliver({"type": "conversation", "re": second["id"], "conversation": made})
     assert (await making).conv == 9
 
@@ -239,6 +239,17 @@ async def test_requests_without_a_line_are_refused_at_once(world: World) -> None
     with pytest.raises(RequestError) as offline:
         await world.client.search("tea")
     assert offline.value.code == "offline"
+
+
+async def test_a_group_that_was_joined_and_left_on_another_device_does_not_come_back(world: World) -> None:
+    line = await world.login()
+    joining = asyncio.create_task(world.client.join_group(9))
+    request = await line.asked("group.join")
+    found = conversation(9, 7, kind="group", title="open", visibility="public", members=1)
+    line.deliver({"type": "conversation", "re": request["id"], "conversation": found})
+    with pytest.raises(RequestError, match="left it on another device"):
+        await joining
+    assert 9 not in world.client.store.conversations
 
 
 async def test_without_a_line_presences_are_not_known(world: World) -> None:

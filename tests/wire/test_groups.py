@@ -121,6 +121,35 @@ async def test_joining_twice_writes_once(stage: Stage) -> None:
     assert again["head"] == first["head"]
 
 
+async def test_asking_again_for_what_was_done_is_no_error_for_one_who_has_left_since(stage: Stage) -> None:
+    alice, bob = await stage.people("alice", "bob")
+    founding, joining = cid(), cid()
+    conv = (await alice.ask("group.create", cid=founding, title="open", visibility="public"))["conversation"]["conv"]
+    await bob.ask("group.join", conv=conv, cid=joining)
+    await alice.ask("group.role", conv=conv, user=bob.id, role="owner")
+    for person in (alice, bob):
+        await person.ask("group.leave", conv=conv)
+        again = (
+            await bob.ask("group.join", conv=conv, cid=joining)
+            if person is bob
+            else await alice.ask("group.create", cid=founding, title="open", visibility="public")
+        )["conversation"]
+        assert (again["conv"], again["title"]) == (conv, "open")
+        assert "role" not in again
+        twin = await person.another()
+        assert twin.ready["conversations"] == []
+
+
+async def test_one_who_has_left_a_private_group_sees_nothing_of_it_by_asking_again(stage: Stage) -> None:
+    alice, bob = await stage.people("alice", "bob")
+    key = cid()
+    conv = await alice.founds("open", visibility="public")
+    await bob.ask("group.join", conv=conv, cid=key)
+    await bob.ask("group.leave", conv=conv)
+    await alice.ask("group.update", conv=conv, title="secret", visibility="private")
+    await bob.refused("not_found", "group.join", conv=conv, cid=key)
+
+
 async def test_inviting_makes_a_member_at_once(stage: Stage) -> None:
     alice, bob, carol = await stage.friends("alice", "bob", "carol")
     conv = await alice.founds("team", bob)

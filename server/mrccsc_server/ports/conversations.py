@@ -41,6 +41,13 @@ class Conversations(Protocol):
         """One conversation in the eyes of those of ``users`` who are members."""
         ...
 
+    async def seen(self, conv: int, user: int) -> Conversation:
+        """A conversation in the eyes of one who is or was a member; without a ``role`` of one who has left since.
+
+        A public group shows them then what it shows everybody. Raises ``not_found`` for any other.
+        """
+        ...
+
     async def open_direct(self, user: int, friend: int) -> tuple[Conversation, Conversation | None]:
         """The direct conversation of two friends in the eyes of each; the second ``None`` when it was there before.
 
@@ -54,8 +61,8 @@ class Conversations(Protocol):
     ) -> tuple[Conversation, bool]:
         """A new group owned by ``user``, its log beginning with ``create`` at seq 1; whether it is new.
 
-        A known (user, cid) gives the group it made, or ``cid_conflict`` when the digest differs. ``too_large`` when
-        the user is in ``limits.groups`` groups.
+        A known (user, cid) gives the group it made, as :meth:`seen` does, or ``cid_conflict`` when the digest differs.
+        ``too_large`` when the user is in ``limits.groups`` groups.
         """
         ...
 

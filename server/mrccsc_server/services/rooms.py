@@ -15,7 +15,7 @@ from mrccsc_server.services.presence import PresenceService, Spawn
 from mrccsc_server.services.session import Session
 from mrccsc_shared.codec import encode
 from mrccsc_shared.entry import Entry, Role, Visibility
-from mrccsc_shared.errors import ErrorCode, Refusal
+from mrccsc_shared.errors import Refusal
 from mrccsc_shared.messages.conversation import Conversation
 from mrccsc_shared.messages.group import Member
 from mrccsc_shared.messages.message import ReadMarked, TypingEvent
@@ -89,14 +89,7 @@ class Rooms:
                 return views[session.user]
         if isinstance(outcome, Stored) and outcome.view is not None:
             return {**outcome.view, "head": outcome.entry["seq"], "last": outcome.entry}
-        return await self.view(session, conv)
-
-    async def view(self, session: Session, conv: int) -> Conversation:
-        """The conversation as the user sees it now."""
-        views = await self._store.conversations.views(conv, (session.user,))
-        if session.user not in views:
-            raise Refusal(ErrorCode.NOT_FOUND)
-        return views[session.user]
+        return await self._store.conversations.seen(conv, session.user)
 
     # -- changing --------------------------------------------------------------------------------------------------
 

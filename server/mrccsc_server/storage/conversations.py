@@ -42,6 +42,10 @@ class StoredConversations:
             lambda reader: views.views_of_conversation(reader, conv, users), consistent=True
         )
 
+    async def seen(self, conv: int, user: int) -> Conversation:
+        """See the port."""
+        return await self._database.read(lambda reader: _seen(reader, conv, user), consistent=True)
+
     async def open_direct(self, user: int, friend: int) -> tuple[Conversation, Conversation | None]:
         """See the port."""
         return await self._database.write(lambda transaction: _open_direct(transaction, user, friend))
@@ -61,7 +65,7 @@ class StoredConversations:
             if known is not None:
                 if known[1] != digest:
                     raise Refusal(ErrorCode.CID_CONFLICT)
-                return await _require_view(transaction, known[0], user), False
+                return await _seen(transaction, known[0], user), False
             if (await count_groups(transaction, [user])).get(user, 0) >= limit:
                 raise Refusal(ErrorCode.TOO_LARGE, f"A user is in at most {limit} groups.")
             conv = await _insert(transaction, made, {user: "owner"})
@@ -146,6 +150,20 @@ async def _require_view(reader: Reader, conv: int, user: int) -> Conversation:
     if view is None:
         raise Refusal(ErrorCode.NOT_FOUND)
     return view
+
+
+async def _seen(reader: Reader, conv: int, user: int) -> Conversation:
+    view = await views.view(reader, conv, user)
+    if view is not None:
+        return view
+    group = await reader.row(
+        f"SELECT {rows.CONVERSATION} FROM conversation c"
+        " WHERE c.conv = ? AND c.kind = 'group' AND c.visibility = 'public'",
+        conv,
+    )
+    if group is None:
+        raise Refusal(ErrorCode.NOT_FOUND)
+    return rows.found_group(group)
 
 
 async def _open_direct(transaction: Transaction, user: int, friend: int) -> tuple[Conversation, Conversation | None]:

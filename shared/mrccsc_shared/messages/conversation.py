@@ -40,8 +40,8 @@ Conversation = TypedDict(
 ``from`` is the first seq they may read, ``head`` the highest seq there is, ``read`` how far they have read.
 ``unread`` counts messages by others after ``read``; ``mentions`` those of them that mention the user.
 ``last`` is the entry at ``head`` with at most 200 characters of text. ``role`` is absent for someone who is
-no member (in ``group.results``). A direct conversation has ``peer`` and ``peer_read``, and the peer's display
-name as its title.
+no member (in ``group.results``, and where one who has left since asks again to join or create). A direct conversation
+has ``peer`` and ``peer_read``, and the peer's display name as its title.
 """
 
 

@@ -44,7 +44,10 @@ class GroupResults(TypedDict):
 
 
 class GroupJoin(Command):
-    """Become a member of a public group."""
+    """Become a member of a public group.
+
+    A retry by one who has left since is answered with the group as everybody sees it, without ``role``.
+    """
 
     answer = "conversation"
     type: Literal["group.join"] = "group.join"

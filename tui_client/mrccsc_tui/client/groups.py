@@ -6,9 +6,11 @@ import uuid
 from typing import Any
 
 from mrccsc_shared.entry import Role, Visibility
+from mrccsc_shared.errors import ErrorCode
 from mrccsc_shared.limits import MAX_PAGE
 from mrccsc_tui.client.life import Life
 from mrccsc_tui.link.connection import Frame
+from mrccsc_tui.link.errors import RequestError
 from mrccsc_tui.state.models import Conversation, Member
 from mrccsc_tui.state.wire import read_conversation
 
@@ -23,7 +25,7 @@ class Groups(Life):
     ) -> Conversation:
         """Make a group that the user owns."""
         frame = await self._act("group.create", title=title, topic=topic or None, visibility=visibility)
-        return self.store.conversations[frame["conversation"]["conv"]]
+        return self._entered(frame)
 
     async def find_groups(self, query: str = "") -> tuple[Conversation, ...]:
         """Public groups by a part of their title, the largest first. These are not in the store."""
@@ -35,8 +37,7 @@ class Groups(Life):
 
     async def join_group(self, conv: int) -> Conversation:
         """Become a member of a public group."""
-        await self._act("group.join", conv=conv)
-        return self.store.conversations[conv]
+        return self._entered(await self._act("group.join", conv=conv))
 
     async def leave_group(self, conv: int) -> None:
         """Leave a group."""
@@ -83,6 +84,12 @@ class Groups(Life):
     async def mute(self, conv: int, muted: bool = True) -> None:
         """Mute or unmute a conversation on all devices."""
         await self._engine.ask({"type": "conversation.mute", "conv": conv, "muted": muted})
+
+    def _entered(self, frame: Frame) -> Conversation:
+        held = self.store.conversations.get(frame["conversation"]["conv"])
+        if held is None:
+            raise RequestError(ErrorCode.NOT_FOUND, "You were in that group, and have left it on another device.")
+        return held
 
     async def _act(self, kind: str, **fields: Any) -> Frame:
         request = {"type": kind, "cid": str(uuid.uuid4())}

@@ -33,9 +33,12 @@ MAX_FETCH = 1_000
 
 
 @reducer("conversation")
-def conversation(store: Store, frame: Frame, _request: Frame) -> Iterator[Change]:
+def conversation(store: Store, frame: Frame, request: Frame) -> Iterator[Change]:
     """The user is in a conversation that was not known, or its facts changed."""
     fresh = read_conversation(frame["conversation"])
+    if fresh.role is None and request.get("type") in ("group.create", "group.join"):
+        # It was asked for again, and the user has left since.
+        return
     yield from put_conversation(store, fresh)
     log = store.logs[fresh.conv]
     if log.cursor < fresh.head:
