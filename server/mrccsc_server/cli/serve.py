@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 GC_THRESHOLD = (50_000, 20, 50)
 """What start-up made is frozen, and frames are no cycles: look rarely."""
 
-SWITCH_INTERVAL = 0.0005
+SWITCH_INTERVAL = 0.0001
 """Seconds after which a thread that holds Python's lock lets another have it: a commit on SQLite whose fsync is over
 waits no longer for the event loop. Python's own 0.005 is as long as a commit."""
 
