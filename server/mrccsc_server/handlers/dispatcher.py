@@ -54,8 +54,10 @@ class MessageDispatcher:
 
     def closed(self, connection: Connection) -> None:
         """The session of the connection is gone."""
-        if connection.session is not None:
-            self._services.sign_in.leave(connection.session)
+        # Each holds the other: without this, thousands of both would wait for the garbage collector.
+        signed_in, connection.session = connection.session, None
+        if signed_in is not None:
+            self._services.sign_in.leave(signed_in)
 
     async def _open(self, connection: Connection, request: Any) -> None:
         try:

@@ -70,12 +70,15 @@ class Registry:
         """Hold all connections to their time limits and send heartbeats, until cancelled."""
         while True:
             await asyncio.sleep(self.interval)
-            connections = iter(list(self.open))
-            while turn := list(islice(connections, CHECKS_A_TURN)):
-                now = self.loop.time()
-                for connection in turn:
-                    connection.check(now, self.interval)
-                await asyncio.sleep(0)
+            await self._check()
+
+    async def _check(self) -> None:
+        connections = iter(list(self.open))
+        while turn := list(islice(connections, CHECKS_A_TURN)):
+            now = self.loop.time()
+            for connection in turn:
+                connection.check(now, self.interval)
+            await asyncio.sleep(0)
 
     async def drain(self, seconds: float, code: CloseCode = CloseCode.GOING_AWAY) -> None:
         """Send everybody away: take no more requests, answer those under way for up to ``seconds``, then close.

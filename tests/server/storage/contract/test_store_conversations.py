@@ -128,6 +128,23 @@ async def test_a_changed_title_is_found_under_its_new_name(scene: Scene) -> None
     assert await scene.store.conversations.find_groups("after", 10) == []
 
 
+async def test_who_has_left_sees_a_public_group_as_everybody_does_and_nothing_of_others(scene: Scene) -> None:
+    ann, bob, cid = await scene.users("ann", "bob", "cid")
+    conversations = scene.store.conversations
+    conv = await scene.group(ann, bob, cid, title="tea")
+    member = await conversations.seen(conv, bob)
+    assert member == (await conversations.views(conv, [bob]))[bob]
+    await scene.done(leave(conv, bob))
+    assert [await conversations.seen(conv, bob)] == await conversations.find_groups("tea", 10)
+    await scene.done(sign(Change(conv=conv, by=ann, cid=new_cid(), digest=b"", visibility="private")))
+    assert await code_of(conversations.seen(conv, bob)) is ErrorCode.NOT_FOUND
+    assert (await conversations.seen(conv, cid))["role"] == "member"
+    await scene.befriend(ann, bob)
+    direct = await scene.direct(ann, bob)
+    assert await code_of(conversations.seen(direct, cid)) is ErrorCode.NOT_FOUND
+    assert await code_of(conversations.seen(999, bob)) is ErrorCode.NOT_FOUND
+
+
 async def test_conversations_are_paged_in_ascending_order(scene: Scene) -> None:
     ann, bob = await scene.users("ann", "bob")
     mine = [await scene.group(ann) for _ in range(5)]
