@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -28,11 +29,21 @@ def _connections() -> int:
     return sum(type(one) is Connection for one in gc.get_objects())
 
 
+async def _close(company: list[Client]) -> None:
+    for client in company:
+        await client.close()
+
+
 @pytest.mark.usefixtures("uncollected")
 async def test_connections_that_are_gone_take_no_memory(tmp_path: Path) -> None:
-    async with App(Settings(port=0, data_dir=tmp_path, unlimited=True)).started() as (_, port):
+    async with (
+        App(Settings(port=0, data_dir=tmp_path, unlimited=True)).started() as (_, port),
+        AsyncExitStack() as stack,
+    ):
         company: list[Client] = []
-        ann = await (await Client("ann", port, company).connect()).registers("ann")
+        ann = await Client("ann", port, company).connect()
+        stack.push_async_callback(_close, company)
+        await ann.registers("ann")
         conv = await ann.founds("tea")
         for number in range(4):
             twin = await ann.another()
@@ -52,5 +63,3 @@ async def test_connections_that_are_gone_take_no_memory(tmp_path: Path) -> None:
         await stranger.close()
         await ann.ask("session.logout")
         await wait_until(lambda: _connections() == 0, "nothing being left of them")
-        for client in company:
-            await client.close()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from typing import TypedDict
 
 import orjson
 
@@ -41,13 +42,17 @@ _SETUP = (
 # JSON for the numbers, and bytes beside it for all else: SQLite's JSON ends a string at a NUL.
 _SAY = f"""
     INSERT INTO said
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, substr(?2, value ->> 4, {_CID}),
-        substr(?2, (value ->> 4) + {_CID}, value ->> 5), CAST(substr(?2, value ->> 6, value ->> 7) AS TEXT)
-    FROM json_each(?1)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, substr(:bytes, value ->> 4, {_CID}),
+        substr(:bytes, (value ->> 4) + {_CID}, value ->> 5), CAST(substr(:bytes, value ->> 6, value ->> 7) AS TEXT)
+    FROM json_each(:numbers)
 """
 
-Said = tuple[str, bytes]
-"""Messages as the values of the statement."""
+
+class Said(TypedDict):
+    """Messages as the values of the statement."""
+
+    numbers: str
+    bytes: bytes
 
 
 def set_up(connection: sqlite3.Connection) -> None:
@@ -67,7 +72,7 @@ def pack(entries: Sequence[EntryRow]) -> Said:
         numbers.append((row.conv, row.seq, row.by, row.at, at, len(digest), start, len(text)))
         parts += (rows.pack_cid(row.cid), digest, text)
         at = start + len(text)
-    return orjson.dumps(numbers).decode(), b"".join(parts)
+    return {"numbers": orjson.dumps(numbers).decode(), "bytes": b"".join(parts)}
 
 
 def say(connection: sqlite3.Connection, said: Said) -> None:

@@ -55,7 +55,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def told(connection: sqlite3.Connection, said: saying.Said) -> None:
         say(connection, said)
-        stored.append(said[0].count("[") - 1)
+        stored.append(said["numbers"].count("[") - 1)
 
     monkeypatch.setattr(saying, "say", told)
     return stored
