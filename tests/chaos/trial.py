@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -96,16 +97,18 @@ class Trial:
         await self.company.come_to_rest(patience)
         users = {device.username: device for device in self.company.devices}
         fresh = [self._device(name, "fresh") for name in users]
-        for one in fresh:
-            await one.start(probe=True)
-            await one.login()
-        # Who is not seen as there has the time that the checker grants them, so that it can tell.
-        await until(lambda: self._same(fresh), max(patience / 2, self.bounds["presence"] + 2))
+        async with AsyncExitStack() as stack:
+            for one in fresh:
+                await one.start(probe=True)
+                stack.push_async_callback(one.stop)
+                await one.login()
+            # Who is not seen as there has the time that the checker grants them, so that it can tell.
+            await until(lambda: self._same(fresh), max(patience / 2, self.bounds["presence"] + 2))
+            for device in self.company.devices:
+                self.recorder.note("view", **await device.view(fresh=False))
+            for one in fresh:
+                self.recorder.note("view", **await one.view(fresh=True))
         for device in self.company.devices:
-            self.recorder.note("view", **await device.view(fresh=False))
-        for one in fresh:
-            self.recorder.note("view", **await one.view(fresh=True))
-        for device in [*fresh, *self.company.devices]:
             await device.stop()
 
     async def abandon(self) -> None:
