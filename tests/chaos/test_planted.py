@@ -51,9 +51,11 @@ class Terms:
     reach: float = 15.0
     """How long a member may take to the head. Less than the patience: who signs in afresh after it heals their node."""
     seed: int = 7
+    unanswered: int = 0
+    """How often somebody is removed before they have all answers, in each round."""
 
 
-TERMS = {lose_hints_without_a_sweep: Terms(patience=5, reach=3)}
+TERMS = {lose_hints_without_a_sweep: Terms(patience=5, reach=3), wrong_lines.forget_who_left: Terms(unanswered=3)}
 """Terms of mutants that need other ones."""
 
 
@@ -101,6 +103,8 @@ async def live(trial: Trial, ground: Ground, terms: Terms) -> None:
                 device.drop()
         for _ in range(RACES):
             await trial.company.race_a_removal()
+        for _ in range(terms.unanswered):
+            await trial.company.remove_unanswered()
     await until(lambda: trial.acked >= ACKED, patience)
     trial.network.deaf = 0.0
     # What was changed is on the disk of all when they start again.
@@ -161,7 +165,7 @@ async def test_a_planted_fault_is_found(plant: Plant, tmp_path: Path) -> None:
 
 
 async def test_the_true_code_survives_the_same_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    records, violations = await play(tmp_path, monkeypatch, *FAULTS, terms=Terms(patience=20, presence=5))
+    records, violations = await play(tmp_path, monkeypatch, *FAULTS, terms=Terms(patience=20, presence=5, unanswered=1))
     assert [one.story(records) for one in violations] == []
 
 

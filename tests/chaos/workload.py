@@ -208,12 +208,27 @@ class Company:
                 if conv in device.up.store.conversations and (row := self._message(device, conv, own=True)):
                     device.edit(conv, row.seq, self._text(device))
 
+    async def remove_unanswered(self) -> None:
+        """Somebody speaks in a group, loses the line before the answers and is removed: asks again as no member."""
+        conv = self.groups[0]
+        pair = await self._two(conv)
+        if pair is None:
+            return
+        owner, other = pair
+        for _ in range(5):
+            other.send(conv, f"unanswered {self._text(other)}")
+        await asyncio.sleep(other.chance.uniform(0, 0.005))
+        other.drop()
+        await owner.ask("remove", lambda: owner.up.remove_member(conv, other.user), conv=conv, user=other.user)
+        with suppress(AssertionError):
+            await wait_until(lambda: other.client is not None and other.up.status.online, "being back", 5)
+        await asyncio.sleep(0.2)
+        await owner.ask("invite", lambda: owner.up.invite(conv, other.user), conv=conv, user=other.user)
+
     async def race_a_removal(self) -> None:
         """Somebody is removed from a group while they speak there without a pause, and comes back."""
         conv = self.groups[0]
-        with suppress(AssertionError):
-            await wait_until(lambda: self._pair(conv) is not None, "two who can race", 10)
-        pair = self._pair(conv)
+        pair = await self._two(conv)
         if pair is None:
             return
         owner, other = pair
@@ -228,6 +243,11 @@ class Company:
             await asyncio.sleep(0.002)
         await (call if removal is None else removal)
         await owner.ask("invite", lambda: owner.up.invite(conv, other.user), conv=conv, user=other.user)
+
+    async def _two(self, conv: int) -> tuple[Device, Device] | None:
+        with suppress(AssertionError):
+            await wait_until(lambda: self._pair(conv) is not None, "two who can race", 10)
+        return self._pair(conv)
 
     def _pair(self, conv: int) -> tuple[Device, Device] | None:
         """The owner of a group and a member, both with a line."""
