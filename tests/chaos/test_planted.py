@@ -133,13 +133,13 @@ def quiet_log() -> object:
 
 @pytest.fixture
 def leftovers() -> Iterator[None]:
-    """A play among mutants is ended wherever it is: what it leaves open is told in its own test, not in a later one."""
+    """A play among mutants is ended wherever it is. Databases that it leaves open go with its own test, not later."""
     yield
     gc.collect()
 
 
-# Python 3.13 tells of databases that are left open.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+# Python 3.13 warns of these.
+@pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")
 @pytest.mark.usefixtures("leftovers")
 @pytest.mark.timeout(TRIES * (LASTS + 3 * ENDS))
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)

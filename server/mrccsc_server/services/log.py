@@ -160,17 +160,19 @@ class LogService:
         operations = [submission.operation for submission in batch]
         convs = {operation.conv for operation in operations}
         began = clock()
-        self._flying += 1
-        self._aloft += len(batch)
-        self._worth = max(WORTH, min(self._aloft, WORTH_MOST))
+        self._fly(1, len(batch))
         self._live.committing.begin(convs, operations)
         outcomes = await self._append(operations)
         self._settle(batch, outcomes, clock() - began)
         self._live.end_commit(convs)
-        self._flying -= 1
-        self._aloft -= len(batch)
-        self._worth = max(WORTH, min(self._aloft, WORTH_MOST))
+        self._fly(-1, -len(batch))
         self._work.set()
+
+    def _fly(self, commits: int, operations: int) -> None:
+        """So many more are in flight."""
+        self._flying += commits
+        self._aloft += operations
+        self._worth = max(WORTH, min(self._aloft, WORTH_MOST))
 
     async def _append(self, operations: list[Operation]) -> list[Outcome]:
         try:

@@ -69,7 +69,7 @@ class StoredConversations:
             if (await count_groups(transaction, [user])).get(user, 0) >= limit:
                 raise Refusal(ErrorCode.TOO_LARGE, f"A user is in at most {limit} groups.")
             conv = await _insert(transaction, made, {user: "owner"})
-            return await _require_view(transaction, conv, user), True
+            return await _seen(transaction, conv, user), True
 
         return await self._database.write(work, repeatable=True)
 
@@ -119,7 +119,7 @@ class StoredConversations:
         async def work(transaction: Transaction) -> Conversation:
             await views.membership(transaction, conv, user)
             await transaction.update("member", ("conv", "user"), ("muted",), [(conv, user, int(muted))])
-            return await _require_view(transaction, conv, user)
+            return await _seen(transaction, conv, user)
 
         return await self._database.write(work, repeatable=True)
 
@@ -145,13 +145,6 @@ class _New:
     high: int | None = None
 
 
-async def _require_view(reader: Reader, conv: int, user: int) -> Conversation:
-    view = await views.view(reader, conv, user)
-    if view is None:
-        raise Refusal(ErrorCode.NOT_FOUND)
-    return view
-
-
 async def _seen(reader: Reader, conv: int, user: int) -> Conversation:
     view = await views.view(reader, conv, user)
     if view is not None:
@@ -171,7 +164,7 @@ async def _open_direct(transaction: Transaction, user: int, friend: int) -> tupl
     low, high = sorted((user, friend))
     direct = await transaction.row("SELECT conv FROM conversation WHERE low = ? AND high = ?", low, high)
     if direct is not None:
-        return await _require_view(transaction, direct[0], user), None
+        return await _seen(transaction, direct[0], user), None
     if not await profiles(transaction, friend):
         raise Refusal(ErrorCode.NOT_FOUND, "There is no such user.")
     if not await are_friends(transaction, user, friend):

@@ -88,7 +88,7 @@ class Groups(Life):
     def _entered(self, frame: Frame) -> Conversation:
         held = self.store.conversations.get(frame["conversation"]["conv"])
         if held is None:
-            raise RequestError(ErrorCode.NOT_FOUND, "You were in that group, and have left it on another device.")
+            raise RequestError(ErrorCode.NOT_FOUND, "You were in that group, and are not in it any more.")
         return held
 
     async def _act(self, kind: str, **fields: Any) -> Frame:
