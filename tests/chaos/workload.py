@@ -250,15 +250,19 @@ class Company:
         return self._pair(conv)
 
     def _pair(self, conv: int) -> tuple[Device, Device] | None:
-        """The owner of a group and a member, both with a line."""
+        """The owner of a group and a member, both with a line: to different nodes, where there is such a member."""
         inside = [
             one
             for one in self.devices
             if one.client is not None and one.up.status.online and conv in one.up.store.conversations
         ]
         owner = next((one for one in inside if one.up.store.conversations[conv].role == "owner"), None)
-        other = next((one for one in inside if owner is not None and one.user != owner.user), None)
-        return None if owner is None or other is None else (owner, other)
+        if owner is None:
+            return None
+        others = [one for one in inside if one.user != owner.user]
+        # False comes before True.
+        other = min(others, key=lambda one: one.up.status.node == owner.up.status.node, default=None)
+        return None if other is None else (owner, other)
 
     async def _change(self, device: Device) -> None:
         conv = device.chance.choice(self.groups)
