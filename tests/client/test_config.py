@@ -23,7 +23,7 @@ notify = false
 [profiles.home]
 theme = "gruvbox"
 [keys]
-next-conversation = "f8"
+conversation-next = "f8"
 """
 
 
@@ -51,7 +51,7 @@ def test_a_profile_is_its_table_under_the_command_line(tmp_path: Path) -> None:
 def test_options_are_the_profiles_over_the_files_under_the_command_lines(tmp_path: Path) -> None:
     config = written(tmp_path, FULL)
     work, home = config.options("work"), config.options("home", notify=False, ascii=True)
-    assert (work.theme, work.notify, work.ascii, dict(work.keys)) == ("nord", False, False, {"next-conversation": "f8"})
+    assert (work.theme, work.notify, work.ascii, dict(work.keys)) == ("nord", False, False, {"conversation-next": "f8"})
     assert (home.theme, home.notify, home.ascii) == ("gruvbox", False, True)
 
 

@@ -167,7 +167,8 @@ async def test_a_password_command_signs_a_script_in(
         (["--port", "0"], 2, "not between 1 and 65535"),
         (["--profile", "../x", "send", "@bob", "hi"], 2, "profile's name"),
         (["send", "@bob", "hi"], 2, "not signed in"),
-        (["--config", "/no/such/folder", "--local", "--port", "1"], 2, "--local takes no"),
+        (["--local", "--port", "1"], 2, "--local takes no"),
+        (["--config", "/no/such/file", "send", "@bob", "hi"], 2, "no configuration file /no/such/file"),
         (["send", "@bob", "hi", "--timeout", "0"], 2, "--timeout"),
     ],
 )

@@ -25,7 +25,7 @@ _SCRIPTS = ("send", "tail", "export")
 def run(arguments: argparse.Namespace) -> int:
     """Do what the arguments say. What cannot be done is one line on standard error and an exit code."""
     try:
-        config = read_config(arguments.config or paths.config_file())
+        config = read_config(arguments.config or paths.config_file(), required=arguments.config is not None)
         if arguments.list_themes:
             return _list_themes()
         if arguments.command in _SCRIPTS:

@@ -8,7 +8,7 @@
     username = "ada"
     password-command = "pass show chat"
     [keys]
-    next-conversation = "alt+down,f8"
+    conversation-next = "alt+down,f8"
 
 A profile is one account on one server. The command line goes over a profile's table, and that over the top of the
 file.
@@ -142,11 +142,16 @@ class Config:
         return table
 
 
-def read_config(file: Path) -> Config:
-    """The configuration in a file, which may be missing. Raises :class:`ConfigError` when it makes no sense."""
+def read_config(file: Path, *, required: bool = False) -> Config:
+    """The configuration in a file, which may be missing unless it is ``required``.
+
+    Raises :class:`ConfigError` when it makes no sense.
+    """
     try:
         top = tomllib.loads(file.read_text("utf-8"))
     except FileNotFoundError:
+        if required:
+            raise ConfigError(f"There is no configuration file {file}.") from None
         return Config({}, file)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} cannot be read: {getattr(error, 'strerror', 'it is not UTF-8')}.") from None

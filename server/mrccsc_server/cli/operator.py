@@ -8,7 +8,9 @@ import sys
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from mrccsc_server.cli import nodes
 from mrccsc_server.cli.folder import DataFolder
@@ -39,6 +41,7 @@ def invite(settings: Settings, count: int) -> None:
 
 def passwd(settings: Settings, username: str) -> None:
     """Set a user's password and end all of their sessions."""
+    _require_database(settings)
     password = _ask_password()
 
     async def work() -> int:
@@ -80,9 +83,16 @@ def new_epoch(settings: Settings) -> None:
         async with _store(settings) as store:
             return await store.new_epoch()
 
+    _require_database(settings)
     with _nobody_serving(settings):
         epoch = _run(work())
     print(f"The new epoch is {epoch}; every client will load its conversations anew.")
+
+
+def _require_database(settings: Settings) -> None:
+    """What is about people or messages that are there is not to make an empty database of a mistyped folder."""
+    if settings.embedded and not (file := Path(unquote(urlsplit(settings.database_url).path))).is_file():
+        raise StartError(f"There is no database {escape(str(file))}. Is that the server's --data-dir?")
 
 
 @contextmanager

@@ -176,6 +176,16 @@ async def test_a_new_epoch_only_while_no_server_runs(tmp_path: Path) -> None:
     assert after in said
 
 
+@pytest.mark.parametrize("command", [["new-epoch"], ["passwd", "alice"]], ids=["new-epoch", "passwd"])
+def test_what_is_about_a_database_makes_none(tmp_path: Path, command: list[str]) -> None:
+    done = attempt(tmp_path, *command, typed="another password\n")
+    assert done.returncode == 2
+    assert str(tmp_path / "data" / "mrccsc.db") in done.stderr
+    assert "--data-dir" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_database_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "mrccsc.db").write_text("no database at all\n" * 1_000)
