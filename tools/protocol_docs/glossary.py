@@ -135,4 +135,5 @@ MEANINGS = {
 
 def meaning(definition: str, field: str) -> str:
     """The line for one field. Raises KeyError when nobody has written it yet."""
-    return MEANINGS.get(f"{definition}.{field}") or MEANINGS[field]
+    own = f"{definition}.{field}"
+    return MEANINGS[own if own in MEANINGS else field]
