@@ -27,7 +27,12 @@ PACKAGES = "redis-server mariadb-server nginx libnginx-mod-stream"
 
 def main() -> int:
     """Run a cluster until somebody ends it; 2 when it cannot start."""
-    parser = argparse.ArgumentParser(prog="make cluster", description=__doc__, allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        prog="make cluster",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
     parser.add_argument("--folder", type=Path, default=default_folder(), help="where all files are")
     parser.add_argument("--nodes", type=int, default=3, help="how many (3)")
     parser.add_argument("--port", type=int, help=f"where users connect ({PORT}, or a free one)")
@@ -78,7 +83,7 @@ def _missing() -> list[str]:
 
 def _explain(cluster: Cluster) -> None:
     print(f"""
-Chat:       mrccsc-tui --host 127.0.0.1 --port {cluster.port}        (in as many terminals as you like)
+Chat:       .venv/bin/mrccsc-tui --host 127.0.0.1 --port {cluster.port} --profile one    (in each terminal another)
 nginx:      127.0.0.1:{cluster.port}, to these nodes:""")
     for node in cluster.nodes:
         print(
@@ -89,7 +94,7 @@ nginx:      127.0.0.1:{cluster.port}, to these nodes:""")
         f"""MariaDB:    127.0.0.1:{cluster.mariadb.port}, process {cluster.mariadb.program.pid}
 Redis:      127.0.0.1:{cluster.redis.port}, process {cluster.redis.pid}
 Nodes:      MRCCSC_BUS='{cluster.redis.url()}' MRCCSC_DATABASE='{cluster.mariadb.url("mrccsc")}' \\
-            mrccsc-server nodes
+            .venv/bin/mrccsc-server nodes
 Logs:       {cluster.folder}/*/*.log
 Break something:  kill -9 {cluster.nodes[0].program.pid}
 Ctrl+C ends everything.""",

@@ -113,7 +113,9 @@ def _find(nodes: Sequence[NodeInfo], name: str) -> NodeInfo:
     if not found:
         raise StartError("There is no node of that name or address; see mrccsc-server nodes.")
     if len(found) > 1:
-        raise StartError("Several nodes go by that; give the address that mrccsc-server nodes shows.")
+        raise StartError(
+            "Several nodes go by that; give the name or address that only one of them has: see mrccsc-server nodes."
+        )
     return found[0]
 
 

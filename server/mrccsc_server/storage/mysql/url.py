@@ -22,7 +22,7 @@ DRIVERS: dict[str, Driver] = {
 POOL = 8
 """Connections of one node, unless the URL says otherwise."""
 
-FORM = "Write the database as mysql://user:password@host:3306/name."
+FORM = "Write the database as mysql://user@host:3306/name, and its password into --database-password-file."
 
 _MAX_POOL = 256
 
