@@ -7,12 +7,12 @@ from collections.abc import Collection, Sequence
 from mrccsc_server.ports import Account, StoredSession
 from mrccsc_server.storage import rows
 from mrccsc_server.storage.database import DAY, Database, Query, Reader, Transaction
-from mrccsc_server.storage.packed import packed, unpack
+from mrccsc_server.storage.packed import as_one, unpack
 from mrccsc_shared.messages.session import DeviceInfo, SessionInfo
 
 _FOUND = (
     "SELECT "
-    + packed(
+    + as_one(
         "HEX(s.digest), s.last_seen, s.session,"
         " (SELECT GROUP_CONCAT(m.conv) FROM member m WHERE m.user = s.user AND m.state = 'member'),"
         " a.user, a.username, a.display_name, a.status, a.status_text, a.created"
