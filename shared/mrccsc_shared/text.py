@@ -22,10 +22,13 @@ _GRAPHEME = regex.compile(r"\X")
 BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Characters that reorder what follows them: Unicode's Bidi_Control property."""
 
-_ZERO_WIDTH = frozenset(
-    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff"
-)
 _LINE_BREAKS = frozenset("\u2028\u2029")
+
+# By the tables of ``regex``, which know later versions of Unicode than Python's own.
+_HIDDEN = regex.compile(r"[\p{Other}\p{Default_Ignorable_Code_Point}\u2028\u2029]")
+_VISIBLE = regex.compile(r"[^\s\u2800\p{Default_Ignorable_Code_Point}]")
+_EMOJI_STYLE = regex.compile(r"(?<=\p{Extended_Pictographic})[\ufe0e\ufe0f]|(?<=[0-9#*])\ufe0f(?=\u20e3)")
+"""What says whether the emoji before it is shown in colour, and what makes a keycap of a digit."""
 
 
 def check_username(name: str) -> str:
@@ -39,10 +42,14 @@ def check_username(name: str) -> str:
 
 
 def check_name(name: str, what: str = "display name") -> str:
-    """A display name or title: 1–64 characters of any script, visible, without control, bidi or zero-width ones."""
-    if not 1 <= len(name) <= limits.MAX_NAME or not name.strip():
+    """A display name or title: 1–64 characters of any script, visible, without control, bidi or zero-width ones.
+
+    Of what does not show only the variation selectors of emoji may stand in it, so that no two names look the same that
+    are not.
+    """
+    if not 1 <= len(name) <= limits.MAX_NAME or _is_blank(name):
         raise Refusal(ErrorCode.INVALID, f"A {what} has 1 to {limits.MAX_NAME} characters and is not blank.")
-    if any(_is_hidden(char) for char in name):
+    if _HIDDEN.search(_EMOJI_STYLE.sub("", name)):
         raise Refusal(ErrorCode.INVALID, f"A {what} has no control, bidi or zero-width characters.")
     return name
 
@@ -60,7 +67,7 @@ def check_text(text: str, max_bytes: int = limits.MAX_TEXT) -> str:
     """A message: at most ``max_bytes`` of UTF-8 and not blank. What it contains is stored as it came."""
     if len(text) > max_bytes or (not text.isascii() and len(text.encode()) > max_bytes):
         raise Refusal(ErrorCode.TOO_LARGE, f"A message has at most {max_bytes} bytes.")
-    if not text.strip():
+    if _is_blank(text):
         raise Refusal(ErrorCode.INVALID, "A message is not blank.")
     return text
 
@@ -69,7 +76,7 @@ def check_emoji(emoji: str) -> str:
     """One visible grapheme (UAX #29) of at most 32 bytes."""
     if len(emoji.encode()) > limits.MAX_EMOJI:
         raise Refusal(ErrorCode.TOO_LARGE, f"A reaction has at most {limits.MAX_EMOJI} bytes.")
-    if not _GRAPHEME.fullmatch(emoji) or not emoji.strip() or _is_hidden(emoji[0]):
+    if not _GRAPHEME.fullmatch(emoji) or _is_blank(emoji) or _HIDDEN.match(emoji):
         raise Refusal(ErrorCode.INVALID, "A reaction is one emoji or character.")
     return emoji
 
@@ -104,5 +111,6 @@ def _is_control(char: str) -> bool:
     return unicodedata.category(char) == "Cc" or char in BIDI_CONTROLS or char in _LINE_BREAKS
 
 
-def _is_hidden(char: str) -> bool:
-    return _is_control(char) or char in _ZERO_WIDTH or unicodedata.category(char) in ("Cf", "Cs", "Co", "Cn")
+def _is_blank(text: str) -> bool:
+    """Whether nothing shows."""
+    return not text.strip() or (not text.isascii() and _VISIBLE.search(text) is None)

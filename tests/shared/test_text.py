@@ -39,7 +39,20 @@ HIDDEN = {
     "tag": "\U000e0041",
     "private use": "\ue000",
     "unassigned": "\U000e0fff",
+    "variation selector": "\ufe00",
+    "variation selector supplement": "\U000e0100",
+    "mongolian variation selector": "\u180b",
+    "mongolian fourth variation selector": "\u180f",
+    "halfwidth hangul filler": "\uffa0",
+    "hangul compatibility filler": "\u3164",
+    "invisible plus": "\u2064",
+    "shorthand overlap": "\U0001bca0",
 }
+
+INVISIBLE = ["\u200b", "\u200d", "\u202e", "\u2800", "\u3164", "\uffa0", "\ufe0f", "\u180b", "\U000e0041", "\U000e0100"]
+
+ENGLAND = "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+EMOJI = ["👍", "👍🏽", "❤\ufe0f", "❤\ufe0e", "🇩🇪", "👩‍👩‍👧‍👦", "🏳️‍🌈", "1\ufe0f\u20e3", ENGLAND, "\U0001fae8"]
 
 
 def refused(code: ErrorCode, check: object, *arguments: object) -> str:
@@ -108,12 +121,14 @@ class TestUsername:
 class TestName:
     @pytest.mark.parametrize(
         "name",
-        ["x", "Zoë", "小明", "محمد علي", "שלום", "😀" * 64, "👍🏽", "❤\ufe0f", "e\u0301", "a  b", "a\u00a0b", "-"],
+        ["x", "Zoë", "小明", "محمد علي", "שלום", "😀" * 64, "e\u0301", "a  b", "a\u00a0b", "-", "⠓\u2800⠑"],
     )
     def test_of_any_script(self, name: str) -> None:
         assert text.check_name(name) == name
 
-    @pytest.mark.parametrize("name", ["", " ", "\u3000", "\u00a0\u2003", "x" * 65, "😀" * 65], ids=ascii)
+    @pytest.mark.parametrize(
+        "name", ["", " ", "\u3000", "\u00a0\u2003", "\u2800", " \u2800 ", "x" * 65, "😀" * 65], ids=ascii
+    )
     def test_not_blank_and_not_long(self, name: str) -> None:
         refused(ErrorCode.INVALID, text.check_name, name)
 
@@ -121,6 +136,12 @@ class TestName:
     def test_without_what_does_not_show(self, char: str) -> None:
         for name in (char, f"a{char}b", f"{char}ab", f"ab{char}"):
             refused(ErrorCode.INVALID, text.check_name, name)
+
+    @pytest.mark.parametrize(
+        "name", ["\ufe0f", "a\ufe0f", "\ufe0fa", "alice1\ufe0f", "1\ufe0fa", "❤\ufe0f\ufe0f", "❤a\ufe0e"], ids=ascii
+    )
+    def test_chooses_how_an_emoji_looks_and_nothing_else(self, name: str) -> None:
+        refused(ErrorCode.INVALID, text.check_name, name)
 
     @given(name=st.text(max_size=70))
     def test_a_refusal_never_repeats_it(self, name: str) -> None:
@@ -153,13 +174,17 @@ class TestText:
         refused(ErrorCode.TOO_LARGE, text.check_text, "abcde", 4)
         refused(ErrorCode.TOO_LARGE, text.check_text, "aaß", 3)
 
-    @pytest.mark.parametrize("blank", ["", " ", "\n\n", "\t", "\u3000", "\u2028"], ids=ascii)
+    @pytest.mark.parametrize(
+        "blank",
+        ["", " ", "\n\n", "\t", "\u3000", "\u2028", " \u200b \ufeff\n", "\u200b" * 2_730, *INVISIBLE],
+        ids=lambda t: ascii(t[:9]),
+    )
     def test_is_not_blank(self, blank: str) -> None:
         refused(ErrorCode.INVALID, text.check_text, blank)
 
     @pytest.mark.parametrize(
         "strange",
-        ["\x1b[31m", "\u202eabc", "a" + "\u0301" * 4_000, "[@click=x]", "\0x", " padded "],
+        ["\x1b[31m", "\u202eabc", "a" + "\u0301" * 4_000, "[@click=x]", "\0x", " padded ", "\x01", "\u200bx", *EMOJI],
         ids=lambda t: ascii(t[:9]),
     )
     def test_is_kept_as_it_came(self, strange: str) -> None:
@@ -167,15 +192,13 @@ class TestText:
 
 
 class TestEmoji:
-    @pytest.mark.parametrize(
-        "emoji", ["👍", "👍🏽", "❤️", "🇩🇪", "👩‍👩‍👧‍👦", "🏳️‍🌈", "x", "é", "e\u0301", "女", "+", "한"]
-    )
+    @pytest.mark.parametrize("emoji", [*EMOJI, "x", "é", "e\u0301", "女", "+", "한"])
     def test_is_one_grapheme(self, emoji: str) -> None:
         assert text.check_emoji(emoji) == emoji
 
     @pytest.mark.parametrize(
         "emoji",
-        ["", " ", "👍👍", "🇩🇪🇫🇷", "ab", "\r\n", "\n", "\x1b", "\u202e", "\u200d", "\u200b", "\u3000", "\x85"],
+        ["", " ", "👍👍", "🇩🇪🇫🇷", "ab", "\r\n", "\n", "\x1b", "\u3000", "\x85", "\ufe0f\u0301", *INVISIBLE],
         ids=ascii,
     )
     def test_is_nothing_else(self, emoji: str) -> None:

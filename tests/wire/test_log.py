@@ -238,7 +238,7 @@ class TestAfter:
 
 
 class TestText:
-    @pytest.mark.parametrize("text", ["", " ", "\n\t ", "\u3000\u2003"], ids=ascii)
+    @pytest.mark.parametrize("text", ["", " ", "\n\t ", "\u3000\u2003", "\u200b", "\u2800 \u3164"], ids=ascii)
     async def test_blank_is_refused(self, stage: Stage, text: str) -> None:
         alice, bob = await stage.friends("alice", "bob")
         conv = await alice.opens(bob)
@@ -432,7 +432,7 @@ class TestReaction:
         await bob.reacts(conv, message["seq"], emoji)
         assert (await alice.entry(conv, message["seq"]))["reactions"] == {emoji: [bob.id]}
 
-    @pytest.mark.parametrize("emoji", ["", " ", "👍👍", "ab", "\n", "\x1b", "\u202e", "\u200b"], ids=ascii)
+    @pytest.mark.parametrize("emoji", ["", " ", "👍👍", "ab", "\n", "\x1b", "\u202e", "\u200b", "\ufe0f"], ids=ascii)
     async def test_is_no_other_thing(self, stage: Stage, emoji: str) -> None:
         alice, bob = await stage.friends("alice", "bob")
         conv = await alice.opens(bob)
