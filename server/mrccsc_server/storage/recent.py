@@ -9,6 +9,7 @@ else decides about a message is changed by entries alone: where the head is the 
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -21,7 +22,8 @@ SENDERS = 65_536
 """Senders in conversations whose last send is remembered; beyond it all are forgotten, and looked up again."""
 
 CONVERSATIONS = 16_384
-"""Conversations of which is remembered how they were left: those that were written to last."""
+"""Conversations of which is remembered how they were left, and others to which other nodes write: those that were
+written to last."""
 
 SENDERS_EACH = 256
 """Senders of each of them."""
@@ -68,8 +70,8 @@ class Recent:
         self._last: dict[tuple[int, int], tuple[str, Known]] = {}
         self._left: Premises = {}
         """The one that was written to last is the last."""
-        self._shared: dict[int, float] = {}
-        """Until when nothing is supposed about conversations."""
+        self._shared: OrderedDict[int, float] = OrderedDict()
+        """Until when nothing is supposed about conversations, in the order of that."""
 
     def take(self, operations: Sequence[Operation]) -> Premises:
         """The premises for operations. They are taken out: whoever takes them sees to it that they come back."""
@@ -162,11 +164,13 @@ class Recent:
     def mistrust(self, convs: Iterable[int]) -> None:
         """Suppose nothing about conversations for a while: others write to them too."""
         until = self._clock() + SHARED
-        if len(self._shared) > CONVERSATIONS:
-            self._shared = {conv: then for conv, then in self._shared.items() if then > until - SHARED}
+        shared = self._shared
         for conv in convs:
             self._left.pop(conv, None)
-            self._shared[conv] = until
+            shared[conv] = until
+            shared.move_to_end(conv)
+        while len(shared) > CONVERSATIONS:
+            shared.popitem(last=False)
 
     def _leave(self, premises: Premises, but: set[int]) -> None:
         """Keep the premises of the next commit, save those of some conversations."""

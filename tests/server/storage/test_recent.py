@@ -90,6 +90,17 @@ def test_what_others_write_to_is_not_supposed_for_a_while() -> None:
     assert memory.take([send(1, 1, "e")])
 
 
+def test_of_what_others_write_to_the_newest_is_kept() -> None:
+    """However many they write to at a time: nothing needs it, and to look through all of it would cost each hint."""
+    memory = Recent(Watch())
+    most = recent.CONVERSATIONS
+    memory.mistrust(range(most))
+    memory.mistrust([0, most])
+    for conv in (0, 1, 2, most):
+        commit(memory, send(conv, 1, "a"))
+    assert heads(memory.take([send(conv, 1, "b") for conv in (0, 1, 2, most)])) == {1: 1}
+
+
 def test_others_may_write_while_a_commit_is_under_way() -> None:
     memory = Recent()
     commit(memory, send(1, 1, "a"))
