@@ -51,6 +51,12 @@ def test_every_request_has_an_answer_that_exists(kind: str) -> None:
     assert model.__doc__
 
 
+@pytest.mark.parametrize("kind", sorted(Request.by_type))
+def test_every_request_for_a_page_is_heavy(kind: str) -> None:
+    model = Request.by_type[kind]
+    assert model.heavy or "limit" not in model.model_fields
+
+
 def test_every_code_says_something_to_a_person() -> None:
     for code in (*ErrorCode, *CloseCode):
         assert code.text[0].isupper()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from mrccsc_shared.messages import Request
+
 SIGN_INS = frozenset({"account.register", "session.login", "session.resume"})
 """Requests after which nothing is taken until they are answered: what is pipelined behind them is signed in."""
 
-HEAVY = frozenset({"history.get", "search.messages", "conversation.list"})
-"""Requests whose answer may fill a whole line. Each counts as half of the limit, so that a client that reads well is
+HEAVY = frozenset(kind for kind, request in Request.by_type.items() if request.heavy)
+"""Requests whose answer may fill much of a line. Each counts as half of the limit, so that a client that reads well is
 not cut for having asked for many pages at once."""
-
 
 _WEIGHED = SIGN_INS | HEAVY
 

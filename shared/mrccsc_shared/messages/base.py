@@ -25,6 +25,8 @@ class Request(BaseModel):
     by_type: ClassVar[dict[str, type[Request]]] = {}
     answer: ClassVar[str] = "ok"
     """The type of the answer on success."""
+    heavy: ClassVar[bool] = False
+    """Whether the answer may fill much of a line, so that a client should not have many of them under way at once."""
 
     type: str
     id: RequestId | None

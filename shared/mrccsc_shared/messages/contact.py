@@ -91,6 +91,7 @@ class UserSearch(Command):
     """Find users by a part of their user or display name."""
 
     answer = "user.results"
+    heavy = True
     type: Literal["user.search"] = "user.search"
     query: Query
     limit: PageSize

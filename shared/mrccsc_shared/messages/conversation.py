@@ -70,6 +70,7 @@ class ConversationList(Command):
     """The user's conversations after one, in ascending order of their ids."""
 
     answer = "conversations"
+    heavy = True
     type: Literal["conversation.list"] = "conversation.list"
     after: Cursor | None = None
     limit: PageSize

@@ -29,6 +29,7 @@ class GroupFind(Command):
     """Public groups by a part of their title; all of them without a query."""
 
     answer = "group.results"
+    heavy = True
     type: Literal["group.find"] = "group.find"
     query: Query | None = None
     limit: PageSize
@@ -124,6 +125,7 @@ class GroupMembers(Command):
     """The members after one, in ascending order of their ids."""
 
     answer = "group.members"
+    heavy = True
     type: Literal["group.members"] = "group.members"
     conv: Id
     after: Cursor | None = None

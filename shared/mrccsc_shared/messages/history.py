@@ -17,6 +17,7 @@ class HistoryGet(Command):
     """A page before, after (both exclusive) or around (inclusive) a seq; the newest without any."""
 
     answer = "history.page"
+    heavy = True
     type: Literal["history.get"] = "history.get"
     conv: Id
     before: Cursor | None = None
@@ -47,6 +48,7 @@ class SearchMessages(Command):
     """Messages that have all words of the query, newest first."""
 
     answer = "search.results"
+    heavy = True
     type: Literal["search.messages"] = "search.messages"
     query: Query
     conv: Id | None = None

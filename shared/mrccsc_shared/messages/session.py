@@ -118,6 +118,7 @@ class SessionList(Command):
     """The user's sessions."""
 
     answer = "sessions"
+    heavy = True
     type: Literal["session.list"] = "session.list"
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import tracemalloc
+from typing import Any
+
+import pytest
 
 from mrccsc_server.net.connection import LINES_A_TURN
 from mrccsc_shared.codec import encode
@@ -94,14 +97,36 @@ async def test_what_is_pipelined_behind_a_sign_in_is_taken_after_it(stage: Stage
     assert [(await peer.read())["re"] for _ in range(3)] == [1, 2, 3]
 
 
-async def test_many_large_pages_at_once_do_not_cut_a_client_that_reads(stage: Stage) -> None:
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("conversation.list", {"limit": 200}),
+        ("group.find", {"limit": 200}),
+        ("group.members", {"conv": 1, "limit": 200}),
+        ("history.get", {"conv": 1, "limit": 200}),
+        ("search.messages", {"query": "x", "limit": 200}),
+        ("session.list", {}),
+        ("user.search", {"query": "x", "limit": 200}),
+    ],
+)
+async def test_many_large_pages_at_once_do_not_cut_a_client_that_reads(
+    stage: Stage, kind: str, fields: dict[str, Any]
+) -> None:
     node, peer = await a_client(stage)
+    node.dispatcher.holding = True
     page = encode({"type": "page", "text": "x" * 250_000})
     node.dispatcher.reply = lambda _: page
-    for number in range(100):
-        peer.ask(number, "history.get", conv=1, limit=200)
-    for _ in range(100):
-        assert (await peer.read())["type"] == "page"
+    most = node.limits.unanswered
+    for number in range(most):
+        peer.ask(number, kind, **fields)
+    read = 0
+    while read < most:
+        await wait_until(lambda: node.connection.unanswered == most, "that no more is taken")
+        count = len(node.dispatcher.waiting)
+        node.dispatcher.release()
+        for _ in range(count):
+            assert (await peer.read())["type"] == "page"
+        read += count
     assert not node.metrics.closes
 
 
