@@ -6,6 +6,8 @@ has changed anything.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from mrccsc_server.domain import permissions
 from mrccsc_server.domain.ledger import Ledger, entry_to_wire, message_to_wire
 from mrccsc_server.domain.operations import Delete, Edit, React, Send
@@ -67,9 +69,8 @@ def delete(ledger: Ledger, op: Delete, conversation: ConversationState, mine: Me
     row = ledger.append(op, conversation, "delete", target=op.target)
     ledger.supersede_edit(message)
     ledger.changes.unreacted.append((op.conv, op.target))
-    for key in [key for key in ledger.facts.reactions if key[:2] == (op.conv, op.target)]:
-        del ledger.facts.reactions[key]
-        ledger.changes.reactions.pop(key, None)
+    for key in [key for key in ledger.changes.reactions if key[:2] == (op.conv, op.target)]:
+        del ledger.changes.reactions[key]
     message.text, message.mentions, message.edited = "", (), None
     message.delete, message.deleted, message.rev = row.seq, row.at, row.seq
     ledger.touch_message(message)
@@ -85,19 +86,22 @@ def react(ledger: Ledger, op: React, conversation: ConversationState, mine: Memb
     before = ledger.facts.reactions.get(key)
     if (before is not None and before.on) == op.on:
         return Duplicate(before.seq, before.at) if before else Duplicate(message.seq, message.at)
+    standing = ledger.facts.standing[op.conv, op.target]
     if op.on:
-        kinds = {
-            emoji
-            for (conv, target, _, emoji), state in ledger.facts.reactions.items()
-            if state.on and (conv, target) == (op.conv, op.target)
-        }
-        if op.emoji not in kinds and len(kinds) >= MAX_REACTION_KINDS:
-            raise Refusal(ErrorCode.TOO_LARGE, f"A message has at most {MAX_REACTION_KINDS} kinds of reactions.")
+        _require_room(standing, op.emoji)
     row = ledger.append(op, conversation, "reaction", target=op.target, data={"emoji": op.emoji, "on": op.on})
     ledger.facts.reactions[key] = ledger.changes.reactions[key] = ReactionState(op.on, row.seq, row.at)
+    standing[op.emoji] += 1 if op.on else -1
+    if not standing[op.emoji]:
+        del standing[op.emoji]
     message.rev = row.seq
     ledger.touch_message(message)
     return Stored(entry_to_wire(row))
+
+
+def _require_room(standing: Counter[str], emoji: str) -> None:
+    if emoji not in standing and len(standing) >= MAX_REACTION_KINDS:
+        raise Refusal(ErrorCode.TOO_LARGE, f"A message has at most {MAX_REACTION_KINDS} kinds of reactions.")
 
 
 def _require_undeleted(message: MessageState) -> None:

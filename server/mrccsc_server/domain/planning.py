@@ -62,7 +62,9 @@ def needs(operations: Iterable[Operation], *, careful: bool = True) -> Needs:
                 need.messages.add((op.conv, op.target))
             case React():
                 need.messages.add((op.conv, op.target))
-                need.reactions.add((op.conv, op.target))
+                need.reactions.add((op.conv, op.target, op.by, op.emoji))
+                if op.on:
+                    need.standing.add((op.conv, op.target))
             case Join():
                 need.groups.add(op.by)
             case Invite():

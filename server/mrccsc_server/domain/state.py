@@ -6,6 +6,7 @@ the same batch is judged by what the one before has made.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,6 +15,9 @@ from mrccsc_shared.entry import Entry, EntryKind, Role, Visibility
 from mrccsc_shared.messages.conversation import Conversation, ConversationKind, GoneReason
 
 MemberState = Literal["member", "left", "removed", "banned"]
+
+ReactionKey = tuple[int, int, int, str]
+"""Conversation, target, user, emoji."""
 
 
 @dataclass(slots=True)
@@ -122,8 +126,10 @@ class Needs:
     """(conv, by, cid)."""
     messages: set[tuple[int, int]] = field(default_factory=set)
     """(conv, seq) of entries that may be messages."""
-    reactions: set[tuple[int, int]] = field(default_factory=set)
-    """(conv, target): all reactions on these messages, of whatever user, on and off."""
+    reactions: set[ReactionKey] = field(default_factory=set)
+    """Whether these stand, or were taken back."""
+    standing: set[tuple[int, int]] = field(default_factory=set)
+    """(conv, target): how many of each emoji stand on these messages?"""
     names: set[tuple[int, str]] = field(default_factory=set)
     """(conv, user name) that a text may mention."""
     friends: set[tuple[int, int]] = field(default_factory=set)
@@ -146,8 +152,9 @@ class Facts:
     members: dict[tuple[int, int], Membership] = field(default_factory=dict)
     known: dict[tuple[int, int, str], Known] = field(default_factory=dict)
     messages: dict[tuple[int, int], MessageState] = field(default_factory=dict)
-    reactions: dict[tuple[int, int, int, str], ReactionState] = field(default_factory=dict)
-    """By (conv, target, user, emoji)."""
+    reactions: dict[ReactionKey, ReactionState] = field(default_factory=dict)
+    standing: defaultdict[tuple[int, int], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    """By (conv, target): of how many users each emoji stands there."""
     names: dict[str, int] = field(default_factory=dict)
     friends: set[tuple[int, int]] = field(default_factory=set)
     groups: dict[int, int] = field(default_factory=dict)
@@ -188,8 +195,8 @@ class Changes:
     """To update: text, rev, edit, edited, delete, deleted, mentions."""
     emptied: list[tuple[int, int]] = field(default_factory=list)
     """(conv, seq) of edit entries whose text is superseded."""
-    reactions: dict[tuple[int, int, int, str], ReactionState] = field(default_factory=dict)
-    """To insert or replace by (conv, target, user, emoji)."""
+    reactions: dict[ReactionKey, ReactionState] = field(default_factory=dict)
+    """To insert or replace."""
     unreacted: list[tuple[int, int]] = field(default_factory=list)
     """(conv, target) of deleted messages: all their reactions go."""
     mentions: list[tuple[int, int, int]] = field(default_factory=list)

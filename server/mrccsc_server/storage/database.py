@@ -53,6 +53,8 @@ class Query:
     by: tuple[str, ...] = ()
     within: str | None = None
     keys: Sequence[Values] | None = None
+    index: str | None = None
+    """What the keys are of, where that is not the primary key and a database must be told."""
     lock: bool = False
     """Whether the rows, of one table by its primary key of one column, are locked until the end."""
 

@@ -9,7 +9,7 @@ from mrccsc_server.storage.database import Query, Reader, Row
 from mrccsc_shared.entry import Entry
 
 _ENTRIES = f"SELECT {rows.ENTRY} FROM entry e LEFT JOIN body b ON b.id = e.body WHERE {{}}"
-_REACTIONS = "SELECT r.conv, r.target, r.emoji, r.user, r.seq FROM reaction r WHERE {} AND r.is_on = 1"
+_REACTIONS = "SELECT r.conv, r.target, r.emoji, r.user, r.seq FROM reaction r WHERE {}"
 
 Span = tuple[int, int, int]
 """A conversation, the first and the last seq of a range."""
@@ -22,7 +22,13 @@ async def read_spans(reader: Reader, spans: Collection[Span]) -> dict[tuple[int,
         return {}
     entries, reactions = await reader.gather(
         Query(_ENTRIES, by=("e.conv",), within="e.seq", keys=wanted),
-        Query(_REACTIONS, by=("r.conv",), within="r.target", keys=wanted),
+        Query(
+            _REACTIONS,
+            by=("r.conv", "r.is_on"),
+            within="r.target",
+            keys=[(conv, 1, low, high) for conv, low, high in wanted],
+            index="reaction_on",
+        ),
     )
     grouped = rows.group_reactions(reactions)
     return {row[:2]: rows.entry(row, grouped.get(row[:2])) for row in sorted(entries, key=_place)}

@@ -14,6 +14,7 @@ _MEMBER = f"SELECT {as_one(rows.MEMBER)} FROM member m WHERE {{}}"
 _KNOWN = f"SELECT {rows.KNOWN} FROM entry e WHERE {{}}"
 _MESSAGE = f"SELECT {rows.MESSAGE} FROM entry e LEFT JOIN body b ON b.id = e.body WHERE {{}} AND e.kind = 'message'"
 _REACTIONS = "SELECT r.conv, r.target, r.user, r.emoji, r.is_on, r.seq, r.at FROM reaction r WHERE {}"
+_STANDING = "SELECT r.conv, r.target, r.emoji, COUNT(*) FROM reaction r WHERE {} GROUP BY r.conv, r.target, r.emoji"
 _FRIENDS = "SELECT k.user, k.other FROM contact k WHERE {} AND k.relation = 'friend'"
 _GROUPS = (
     "SELECT m.user, COUNT(*) FROM member m JOIN conversation c ON c.conv = m.conv"
@@ -24,6 +25,7 @@ _NAMES = "SELECT a.username, a.user FROM account a WHERE {}"
 
 _CID = ("e.conv", "e.author", "e.cid")
 _MEMBERSHIP = ("m.conv", "m.user")
+_REACTION = ("r.conv", "r.target", "r.user", "r.emoji")
 
 Bodies = dict[tuple[int, int], int]
 """The present text in ``body`` of messages, by conversation and seq."""
@@ -49,7 +51,10 @@ async def load_facts(transaction: Transaction, need: Needs) -> tuple[Facts, Bodi
     if need.messages:
         asked["messages"] = Query(_MESSAGE, by=("e.conv", "e.seq"), keys=list(need.messages))
     if need.reactions:
-        asked["reactions"] = Query(_REACTIONS, by=("r.conv", "r.target"), keys=list(need.reactions))
+        asked["reactions"] = Query(_REACTIONS, by=_REACTION, keys=list(need.reactions))
+    if need.standing:
+        standing = [(conv, 1, target) for conv, target in need.standing]
+        asked["standing"] = Query(_STANDING, by=("r.conv", "r.is_on", "r.target"), keys=standing, index="reaction_on")
     if need.friends:
         asked["friends"] = Query(_FRIENDS, by=("k.user", "k.other"), keys=list(need.friends))
     if need.groups:
@@ -68,6 +73,8 @@ async def load_facts(transaction: Transaction, need: Needs) -> tuple[Facts, Bodi
     facts.messages = {row[:2]: rows.message_state(row) for row in messages}
     for conv, target, user, emoji, on, seq, at in found.get("reactions", ()):
         facts.reactions[conv, target, user, emoji] = ReactionState(bool(on), seq, at)
+    for conv, target, emoji, count in found.get("standing", ()):
+        facts.standing[conv, target][emoji] = count
     facts.friends = {(user, other) for user, other in found.get("friends", ())}
     facts.groups = dict.fromkeys(need.groups, 0) | dict(found.get("groups", ()))
     facts.users = {user for (user,) in found.get("users", ())}

@@ -71,6 +71,15 @@ _AROUND = {bytes: "X'%s'", type(None): "NULL%.0s"}
 
 _WRITERS: dict[type, _Writer] = {bytes: bytes.hex}
 
+_NUMBER = "BIGINT", "%s", None
+
+_KEYS: dict[type, tuple[str, str, _Writer | None]] = {
+    bytes: ("CHAR(64)", "UNHEX(%s)", bytes.hex),
+    str: ("CHAR(64)", "CONVERT(UNHEX(%s) USING utf8mb4) COLLATE utf8mb4_bin", lambda text: encode(text).hex()),
+}
+"""Of keys in a table of them: the kind of its column, what makes the value of that again, and how it is written there:
+in hexadecimal digits where it may need escapes."""
+
 
 def fill(sql: str, values: Sequence[Value | Collection[int]]) -> str:
     """A statement with its values in place of ``?`` and ``??``."""
@@ -106,7 +115,7 @@ def selects(query: Query) -> list[str]:
     if len(query.by) == 1:
         return [_single(query, part) for part in _parts(query.keys, KEYS)]
     if len(query.keys) <= FEW:
-        return [query.sql.replace("{}", _any(query.by, query.keys))] if query.keys else []
+        return [_few(query, query.keys)] if query.keys else []
     return [_join(query, part) for part in _parts(query.keys, KEYS)]
 
 
@@ -237,22 +246,33 @@ def _any(columns: Sequence[str], keys: Sequence[Values], ending: str = "") -> st
 def _ranges(query: Query, within: str, keys: Sequence[Values]) -> str:
     ranges = _any(query.by, keys, f" AND {within} BETWEEN ? AND ?")
     head, main, rest = _around_main_table(query.sql)
-    return f"{head} FROM {main} FORCE INDEX (PRIMARY){rest.replace('{}', ranges)}"
+    return f"{head} FROM {main} FORCE INDEX ({query.index or 'PRIMARY'}){rest.replace('{}', ranges)}"
+
+
+def _few(query: Query, keys: Sequence[Values]) -> str:
+    head, main, rest = _around_main_table(query.sql)
+    return f"{head} FROM {main}{_index(query)}{rest.replace('{}', _any(query.by, keys))}"
+
+
+def _index(query: Query) -> str:
+    return f" FORCE INDEX ({query.index})" if query.index else ""
 
 
 def _join(query: Query, keys: Sequence[Values]) -> str:
-    """Joined to a table of the keys, which comes first. They are integers and bytes."""
-    text = json.dumps([[value.hex() if isinstance(value, bytes) else value for value in key] for key in keys])
+    """Joined to a table of the keys, which comes first. They are integers, bytes, and texts of at most 32 bytes."""
     columns: list[str] = []
     conditions: list[str] = []
-    for number, (column, value) in enumerate(zip(query.by, keys[0], strict=True)):
-        is_bytes = isinstance(value, bytes)
-        columns.append(f"k{number} {'CHAR(64)' if is_bytes else 'BIGINT'} PATH '$[{number}]'")
-        conditions.append(f"{column} = {f'UNHEX(asked.k{number})' if is_bytes else f'asked.k{number}'}")
+    written: list[Iterable[Any]] = []
+    for number, (column, values) in enumerate(zip(query.by, zip(*keys, strict=True), strict=True)):
+        kind, form, write = _KEYS.get(type(values[0]), _NUMBER)
+        columns.append(f"k{number} {kind} PATH '$[{number}]'")
+        conditions.append(f"{column} = {form % f'asked.k{number}'}")
+        written.append(values if write is None else map(write, values))
+    text = json.dumps(list(zip(*written, strict=True)))
     table = f"JSON_TABLE('{text}', '$[*]' COLUMNS ({', '.join(columns)})) asked"
     head, main, rest = _around_main_table(query.sql)
     condition = " AND ".join(conditions)
-    return f"{head} FROM {table} STRAIGHT_JOIN {main} ON {condition}{rest.replace('{}', 'TRUE')}"
+    return f"{head} FROM {table} STRAIGHT_JOIN {main}{_index(query)} ON {condition}{rest.replace('{}', 'TRUE')}"
 
 
 @lru_cache(maxsize=1_024)

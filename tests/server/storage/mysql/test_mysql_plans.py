@@ -41,3 +41,23 @@ async def test_a_batch_reads_no_more_than_its_own(scene: Scene, raw: Raw, count:
         before = rows_read(raw)
         await scene.done(*batch)
         assert rows_read(raw) - before < 20 * len(batch) + 500
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 20, 200])
+async def test_what_was_taken_back_makes_no_reaction_dearer(scene: Scene, raw: Raw, count: int) -> None:
+    ann, bob = await scene.users("ann", "bob")
+    conv = await scene.group(ann, bob)
+    targets = [await scene.say(conv, ann, "hello") for _ in range(count)]
+    run(
+        raw,
+        "INSERT INTO reaction (conv, target, user, emoji, is_on)"
+        f" SELECT {conv}, {targets[0]}, {ann}, CONCAT('x', seq), 0 FROM seq_1_to_{OTHERS}",
+    )
+    raw.commit()
+    run(raw, "ANALYZE TABLE reaction")
+    for user in (ann, bob):
+        for on in (True, False):
+            before = rows_read(raw)
+            await scene.done(*(react(conv, user, target, "x", on) for target in targets))
+            await scene.store.log.range(conv, targets[0] - 1, targets[-1])
+            assert rows_read(raw) - before < 20 * count + 500

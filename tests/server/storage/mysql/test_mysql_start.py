@@ -64,7 +64,7 @@ async def test_nodes_that_start_together_make_one_database(url: str, raw: Raw) -
     ends = await asyncio.gather(*(process.communicate() for process in starting))
     assert [errors.decode() for _, errors in ends] == [""] * 4
     assert len({output for output, _ in ends}) == 1
-    assert run(raw, "SELECT value FROM meta WHERE name = 'schema'") == [(b"1",)]
+    assert run(raw, "SELECT value FROM meta WHERE name = 'schema'") == [(b"2",)]
 
 
 async def test_a_migration_that_was_broken_off_is_done_again(

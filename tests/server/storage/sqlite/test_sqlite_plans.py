@@ -115,3 +115,47 @@ async def test_no_statement_of_daily_use_reads_a_whole_table(tmp_path: Path, mon
             assert not any("AUTOMATIC" in step for step in plan), (statement, plan)
     assert looked_at > 100
     plain.close()
+
+
+async def test_what_was_taken_back_makes_no_reaction_dearer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor reading the message. Counted are the steps of SQLite's machine."""
+    steps = 0
+    connect = connections.connect
+
+    def counted(path: Path, **more: Any) -> sqlite3.Connection:
+        def count() -> None:
+            nonlocal steps
+            steps += 1
+
+        connection = connect(path, **more)
+        connection.set_progress_handler(count, 10)
+        return connection
+
+    monkeypatch.setattr(connections, "connect", counted)
+    store = SqliteStore(tmp_path / "chat.db", Limits())
+    await store.open()
+    scene = Scene(store)
+    ann, bob = await scene.users("ann", "bob")
+    conv = await scene.group(ann, bob)
+    targets = [await scene.say(conv, ann, "hello") for _ in range(5)]
+
+    async def cost() -> int:
+        nonlocal steps
+        before = steps
+        for on in (True, False):
+            await scene.done(react(conv, bob, targets[0], "x", on))
+            await scene.done(*(react(conv, ann, target, "x", on) for target in targets))
+            await store.log.page(conv, ann, limit=50, max_bytes=ROOM)
+        return steps - before
+
+    await cost()
+    usual = await cost()
+    toggled = [
+        react(conv, user, targets[0], f"x{chr(0x300 + number)}", on)
+        for user in (ann, bob)
+        for number in range(100)
+        for on in (True, False)
+    ]
+    await scene.done(*toggled)
+    assert await cost() < 1.5 * usual
+    await store.close()
