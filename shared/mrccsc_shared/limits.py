@@ -44,6 +44,10 @@ MAX_EMOJI = 32
 MAX_REACTION_KINDS = 20
 """Different emoji on one message."""
 
+MAX_REACTIONS = 5_000
+"""Reactions on one message, each an emoji of one user. With the longest ids they take a third of a line from a server,
+so that there is room beside them for the text and whom it mentions."""
+
 MAX_QUERY = 256
 """Characters of a search query."""
 

@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrccsc_shared import codec
+from mrccsc_shared.entry import MessageEntry
 from mrccsc_shared.errors import ErrorCode
-from mrccsc_shared.limits import MAX_ID
+from mrccsc_shared.limits import MAX_ID, MAX_REACTION_KINDS, MAX_REACTIONS, MAX_SERVER_LINE, Limits
 from mrccsc_shared.messages import Request
+from mrccsc_shared.text import mentioned_names
 from tests.shared import generation
 
 FEW = settings(max_examples=25)
@@ -20,6 +22,9 @@ FEW = settings(max_examples=25)
 
 CID = "3d594650-3436-453a-8ab3-2f1ec5f3a3a3"
 SECRET = "hunter2-swordfish"
+
+LONGEST_TEXT = 16_384
+"""Bytes: the largest ``max_text`` that may be configured."""
 
 
 def without_none(value: dict[str, Any]) -> dict[str, Any]:
@@ -338,3 +343,26 @@ class TestFrames:
     def test_what_is_broken_is_malformed(self, line: bytes) -> None:
         with pytest.raises(codec.Malformed):
             codec.decode_frame(line)
+
+
+@pytest.mark.parametrize("word", ["\x01", "@ab\x01", f"@ab{'.' * 29}\x01"], ids=ascii)
+def test_the_largest_message_fits_into_a_line(word: str) -> None:
+    """Whatever its ids are: with the longest text that a server may allow, full of escapes or of mentions."""
+    names = len(mentioned_names(word))
+    words = min(LONGEST_TEXT // len(word), Limits().members // names if names else LONGEST_TEXT)
+    each = [MAX_ID] * (MAX_REACTIONS // MAX_REACTION_KINDS)
+    entry: MessageEntry = {
+        "conv": MAX_ID,
+        "seq": MAX_ID,
+        "kind": "message",
+        "by": MAX_ID,
+        "at": MAX_ID,
+        "cid": CID,
+        "text": word * words + "\x01" * (LONGEST_TEXT - len(word) * words),
+        "rev": MAX_ID,
+        "reply_to": MAX_ID,
+        "edited": MAX_ID,
+        "reactions": {chr(0x1F600 + kind) + "\ufe0f" * 9: each for kind in range(MAX_REACTION_KINDS)},
+        "mentions": [MAX_ID] * (words * names),
+    }
+    assert len(codec.encode_entry(entry)) < MAX_SERVER_LINE - 1_024

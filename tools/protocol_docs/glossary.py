@@ -119,7 +119,7 @@ MEANINGS = {
     "deleted": "that it was deleted",
     "reactions": "by emoji: who reacted, as user ids",
     "target": "the seq of the message",
-    "emoji": "one grapheme of at most 32 bytes, at most 20 kinds on a message",
+    "emoji": "one grapheme of at most 32 bytes; a message has at most 20 kinds and 5,000 reactions",
     "on": "set (`true`) or taken back (`false`)",
     "duplicate": "whether it was stored before this request",
     "before": "entries below this seq",

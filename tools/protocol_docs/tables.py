@@ -71,6 +71,7 @@ def numbers() -> str:
         "Characters beside a presence": limits.MAX_PRESENCE_TEXT,
         "Bytes of an emoji": limits.MAX_EMOJI,
         "Kinds of emoji on a message": limits.MAX_REACTION_KINDS,
+        "Reactions on a message": limits.MAX_REACTIONS,
         "Characters of a query": limits.MAX_QUERY,
         "Characters of a password": f"{limits.MIN_PASSWORD}–{limits.MAX_PASSWORD}",
         "Largest id, seq, time": "2^53 − 1",

@@ -13,7 +13,7 @@ from mrccsc_server.domain.ledger import Ledger, entry_to_wire, message_to_wire
 from mrccsc_server.domain.operations import Delete, Edit, React, Send
 from mrccsc_server.domain.state import ConversationState, Duplicate, Membership, MessageState, ReactionState, Stored
 from mrccsc_shared.errors import ErrorCode, Refusal
-from mrccsc_shared.limits import MAX_REACTION_KINDS
+from mrccsc_shared.limits import MAX_REACTION_KINDS, MAX_REACTIONS
 
 
 def send(ledger: Ledger, op: Send, conversation: ConversationState, mine: Membership) -> Stored:
@@ -102,6 +102,8 @@ def react(ledger: Ledger, op: React, conversation: ConversationState, mine: Memb
 def _require_room(standing: Counter[str], emoji: str) -> None:
     if emoji not in standing and len(standing) >= MAX_REACTION_KINDS:
         raise Refusal(ErrorCode.TOO_LARGE, f"A message has at most {MAX_REACTION_KINDS} kinds of reactions.")
+    if standing.total() >= MAX_REACTIONS:
+        raise Refusal(ErrorCode.TOO_LARGE, f"A message has at most {MAX_REACTIONS:,} reactions, which this one has.")
 
 
 def _require_undeleted(message: MessageState) -> None:

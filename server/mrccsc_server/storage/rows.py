@@ -16,7 +16,7 @@ from mrccsc_server.domain.state import ConversationState, Known, Membership, Mes
 from mrccsc_server.ports import Account
 from mrccsc_server.storage.database import Row
 from mrccsc_shared.entry import Entry
-from mrccsc_shared.limits import LAST_TEXT
+from mrccsc_shared.limits import LAST_TEXT, MAX_REACTIONS
 from mrccsc_shared.messages.contact import Contact
 from mrccsc_shared.messages.conversation import Conversation
 from mrccsc_shared.messages.group import Member
@@ -167,9 +167,20 @@ def group_reactions(rows: Iterable[Row]) -> dict[tuple[int, int], dict[str, list
     """From conv, target, emoji, user, seq: the reactions of each message in the order they were set."""
     grouped: defaultdict[tuple[int, int], dict[str, list[int]]] = defaultdict(dict)
     # Ranges that are read together may overlap: what is in several comes several times.
-    for conv, target, emoji, user, _ in sorted(set(rows), key=itemgetter(4)):
+    once = sorted(set(rows), key=itemgetter(4))
+    for conv, target, emoji, user, _ in once:
         grouped[conv, target].setdefault(emoji, []).append(user)
-    return grouped
+    if len(once) <= MAX_REACTIONS:  # So no message has more.
+        return grouped
+    return {place: _bounded(reactions) for place, reactions in grouped.items()}
+
+
+def _bounded(reactions: dict[str, list[int]]) -> dict[str, list[int]]:
+    """What fits a line of more reactions than may be set now: of each emoji the first users."""
+    if sum(map(len, reactions.values())) <= MAX_REACTIONS:
+        return reactions
+    most = MAX_REACTIONS // len(reactions)
+    return {emoji: users[:most] for emoji, users in reactions.items()}
 
 
 def newest(row: Row) -> Entry:
