@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mrccsc_shared.messages.contact import User
+from mrccsc_shared.messages.contact import Contact, User
 from mrccsc_shared.messages.presence import ChosenStatus
 from mrccsc_shared.messages.session import DeviceInfo, SessionInfo
 
@@ -67,8 +67,11 @@ class Accounts(Protocol):
         """
         ...
 
-    async def rename(self, user: int, display_name: str) -> None:
-        """Change the display name."""
+    async def rename(self, user: int, display_name: str) -> dict[int, Contact]:
+        """Change the display name. For each friend what the user is to them then, without presence.
+
+        No act upon a contact of the user comes between the two.
+        """
         ...
 
     async def set_password(self, user: int, password: str, *, keep: int | None = None) -> list[int]:

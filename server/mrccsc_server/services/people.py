@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from mrccsc_server.domain.contacts import ContactAct
 from mrccsc_server.ports import Bus, Chosen, Store, UserHint
 from mrccsc_server.services.live import Live
-from mrccsc_server.services.presence import PresenceService
+from mrccsc_server.services.presence import PresenceService, Spawn, presence_event
 from mrccsc_server.services.renewal import Renewal
 from mrccsc_server.services.session import Session
 from mrccsc_shared.codec import encode
@@ -16,16 +16,22 @@ from mrccsc_shared.messages.contact import Contact
 from mrccsc_shared.messages.presence import ChosenStatus, Presence
 from mrccsc_shared.text import check_name, check_topic, check_username
 
+BEFRIENDING = frozenset((ContactAct.REQUEST, ContactAct.ACCEPT))
+"""Acts that may make friends, who are told how they are seen."""
+
 
 class People:
     """Who people are to each other. Events go to the other side, and to the actor's other connections."""
 
-    def __init__(self, store: Store, live: Live, presence: PresenceService, renewal: Renewal, bus: Bus) -> None:
+    def __init__(
+        self, store: Store, live: Live, presence: PresenceService, renewal: Renewal, bus: Bus, spawn: Spawn
+    ) -> None:
         self._store = store
         self._live = live
         self._presence = presence
         self._renewal = renewal
         self._bus = bus
+        self._spawn = spawn
 
     async def request(self, session: Session, username: str) -> Contact:
         """Ask somebody by user name."""
@@ -36,28 +42,33 @@ class People:
 
     async def act(self, session: Session, act: ContactAct, other: int) -> Contact:
         """Carry out an act; the relation in the eyes of the actor."""
+        pair = (session.user, other)
+        # Before the commit: after it nothing is waited for until all is told, lest a later act is told first.
+        seen = await self._presence.of(pair) if act in BEFRIENDING else {}
         change = await self._store.contacts.act(act, session.user, other)
         if change.friends:
-            seen = await self._presence.of((other, session.user))
-            self._add(change.mine, seen)
-            self._add(change.theirs, seen)
+            _add(change.mine, seen)
+            _add(change.theirs, seen)
         if change.changed:
             self._tell(session.user, change.mine, but=session)
         if change.theirs is not None:
             self._tell(other, change.theirs)
+        if change.friends:
+            self._spawn(self._look_again(seen, {other: [session.user], session.user: [other]}))
         return change.mine
 
     async def rename(self, session: Session, display_name: str | None) -> None:
         """Change the own display name, and tell friends."""
         if display_name is None:
             return
-        await self._store.accounts.rename(session.user, check_name(display_name))
-        seen = await self._presence.of((session.user,))
-        for friend in await self._store.contacts.friends(session.user):
-            for contact in await self._store.contacts.of_user(friend):
-                if contact["user"]["user"] == session.user:
-                    self._add(contact, seen)
-                    self._tell(friend, contact)
+        user, name = session.user, check_name(display_name)
+        seen = await self._presence.of((user,))
+        friends = await self._store.accounts.rename(user, name)
+        for friend, contact in friends.items():
+            _add(contact, seen)
+            self._tell(friend, contact)
+        if friends:
+            self._spawn(self._look_again(seen, {user: list(friends)}))
 
     async def set_status(self, session: Session, status: ChosenStatus, text: str | None) -> None:
         """Choose how one is seen."""
@@ -65,12 +76,23 @@ class People:
         await self._store.accounts.set_status(session.user, status, chosen)
         await self._presence.choose(session.user, Chosen(status, chosen))
 
-    def _add(self, contact: Contact | None, presences: Mapping[int, Presence]) -> None:
-        if contact is not None and (seen := presences.get(contact["user"]["user"])) is not None:
-            contact["presence"] = seen
+    async def _look_again(self, seen: Mapping[int, Presence], readers: Mapping[int, Collection[int]]) -> None:
+        """Tell readers how users are seen, where that has changed since it was looked up for them."""
+        now = await self._presence.of(list(readers))
+        for user, presence in now.items():
+            if presence != seen.get(user):
+                self._say(readers[user], encode(presence_event(presence)))
 
     def _tell(self, user: int, contact: Contact, but: Session | None = None) -> None:
         line = encode({"type": "contact", "contact": contact})
         self._renewal.hear((user,), line)
-        self._live.to_users((user,), line, but)
-        self._bus.publish([UserHint((user,), line)])
+        self._say((user,), line, but)
+
+    def _say(self, users: Collection[int], line: bytes, but: Session | None = None) -> None:
+        self._live.to_users(users, line, but)
+        self._bus.publish([UserHint(tuple(users), line)])
+
+
+def _add(contact: Contact | None, presences: Mapping[int, Presence]) -> None:
+    if contact is not None and (seen := presences.get(contact["user"]["user"])) is not None:
+        contact["presence"] = seen

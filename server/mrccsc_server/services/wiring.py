@@ -83,7 +83,7 @@ class Services:
         opening = Opening(store, self.live, self.gaps, self.presence, self.renewal, self.spawn)
         resuming = Resuming(store, door, opening, self.spawn)
         self.sign_in = SignIn(store, self.live, opening, resuming, bus, passwords, door)
-        self.people = People(store, self.live, self.presence, self.renewal, bus)
+        self.people = People(store, self.live, self.presence, self.renewal, bus, self.spawn)
         self.rooms = Rooms(store, self.live, self.log, self.presence, bus, self.digest, self.spawn)
         self.reading = Reading(store)
         self._tasks: set[asyncio.Task[object]] = set()

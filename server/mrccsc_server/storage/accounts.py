@@ -8,10 +8,17 @@ from mrccsc_server.ports import Account
 from mrccsc_server.security.tokens import digest
 from mrccsc_server.storage import rows, sessions
 from mrccsc_server.storage.database import DAY, Database, Reader, Transaction
+from mrccsc_server.storage.packed import packed, unpack
 from mrccsc_shared.errors import ErrorCode, Refusal
-from mrccsc_shared.messages.contact import User
+from mrccsc_shared.messages.contact import Contact, User
 from mrccsc_shared.messages.presence import ChosenStatus
 from mrccsc_shared.text import fold
+
+_TO_FRIENDS = (
+    f"SELECT {packed(rows.CONTACT)} FROM {rows.CONTACTS} WHERE k.other = ? AND k.relation = 'friend'"
+    " AND k.user IN (SELECT f.other FROM contact f WHERE f.user = ? AND f.relation = 'friend')"
+)
+"""Friendship is mutual: there is no index for those who know somebody, but for whom somebody knows."""
 
 
 class StoredAccounts:
@@ -74,14 +81,21 @@ class StoredAccounts:
 
         return await self._database.read(work)
 
-    async def rename(self, user: int, display_name: str) -> None:
+    async def rename(self, user: int, display_name: str) -> dict[int, Contact]:
         """See the port."""
-        await self._update(
-            "UPDATE account SET display_name = ?, display_folded = ? WHERE user = ?",
-            display_name,
-            fold(display_name),
-            user,
-        )
+
+        async def work(transaction: Transaction) -> dict[int, Contact]:
+            await transaction.lock_users([user])
+            await transaction.execute(
+                "UPDATE account SET display_name = ?, display_folded = ? WHERE user = ?",
+                display_name,
+                fold(display_name),
+                user,
+            )
+            found = await transaction.rows(_TO_FRIENDS, user, user)
+            return {row[0]: rows.contact(row) for row in unpack(found)}
+
+        return await self._database.write(work, repeatable=True)
 
     async def set_password(self, user: int, password: str, *, keep: int | None = None) -> list[int]:
         """See the port."""

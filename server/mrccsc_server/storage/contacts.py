@@ -15,12 +15,7 @@ from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.limits import Limits
 from mrccsc_shared.messages.contact import Contact, Relation
 
-_CONTACTS = (
-    f"SELECT {packed(rows.CONTACT)} FROM contact k JOIN account a ON a.user = k.other"
-    " LEFT JOIN conversation c ON c.low = CASE WHEN k.user < k.other THEN k.user ELSE k.other END"
-    " AND c.high = CASE WHEN k.user < k.other THEN k.other ELSE k.user END"
-    " WHERE k.user IN ??"
-)
+_CONTACTS = f"SELECT {packed(rows.CONTACT)} FROM {rows.CONTACTS} WHERE k.user IN ??"
 
 
 class StoredContacts:

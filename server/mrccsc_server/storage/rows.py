@@ -26,6 +26,12 @@ Reactions = Mapping[str, list[int]]
 
 ACCOUNT = "a.user, a.username, a.display_name, a.password, a.status, a.status_text, a.created"
 CONTACT = "k.user, a.user, a.username, a.display_name, k.relation, c.conv"
+CONTACTS = (
+    "contact k JOIN account a ON a.user = k.other"
+    " LEFT JOIN conversation c ON c.low = CASE WHEN k.user < k.other THEN k.user ELSE k.other END"
+    " AND c.high = CASE WHEN k.user < k.other THEN k.other ELSE k.user END"
+)
+"""The tables of :data:`CONTACT`."""
 CONVERSATION = "c.conv, c.kind, c.head, c.at, c.messages, c.members, c.title, c.topic, c.visibility, c.writable"
 MEMBER = (
     "m.conv, m.user, m.state, m.role, m.joined, m.sent, m.read_seq, m.read_messages, m.read_own, m.unread_from, m.muted"

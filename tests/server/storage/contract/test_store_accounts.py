@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mrccsc_server.domain.contacts import ContactAct
 from mrccsc_server.ports import Store
 from mrccsc_shared.errors import ErrorCode
 from tests.server.storage.scene import Opener, Scene, code_of
@@ -87,6 +88,21 @@ async def test_a_new_display_name_is_shown_and_found(scene: Scene) -> None:
     account = await scene.store.accounts.by_id(bob)
     assert account is not None
     assert account.display_name == "Robert"
+
+
+async def test_a_new_display_name_is_told_as_each_friend_sees_it(scene: Scene) -> None:
+    ann, bob, cat, dan, eve = await scene.users("ann", "bob", "cat", "dan", "eve")
+    conv = await scene.direct(bob, ann)
+    await scene.befriend(bob, cat)
+    await scene.direct(bob, eve)
+    await scene.store.contacts.act(ContactAct.REMOVE, eve, bob)
+    await scene.store.contacts.act(ContactAct.REQUEST, dan, bob)
+    told = await scene.store.accounts.rename(bob, "Robert")
+    shown = {"user": {"user": bob, "username": "bob", "display_name": "Robert"}, "relation": "friend"}
+    assert told == {ann: {**shown, "conv": conv}, cat: shown}
+    for friend, contact in told.items():
+        assert contact in await scene.store.contacts.of_user(friend)
+    assert await scene.store.accounts.rename(eve, "Eva") == {}
 
 
 async def test_a_chosen_status_stays(scene: Scene) -> None:
