@@ -304,6 +304,16 @@ async def test_a_session_can_be_revoked(stage: Stage) -> None:
     await someone.refused("bad_credentials", "session.resume", token=other.token)
 
 
+async def test_revoking_the_own_session_ends_its_connections(stage: Stage) -> None:
+    (alice,) = await stage.people("alice")
+    twin = await alice.another()
+    assert (await alice.ask("session.revoke", session=alice.session))["type"] == "ok"
+    await alice.sees_end(code="logged_out", reconnect=False)
+    await twin.sees_end(code="revoked", reconnect=False)
+    someone = await stage.stranger()
+    await someone.refused("bad_credentials", "session.resume", token=alice.token)
+
+
 async def test_nobody_revokes_another_users_session(stage: Stage) -> None:
     alice, bob = await stage.people("alice", "bob")
     await alice.refused("not_found", "session.revoke", session=bob.session)

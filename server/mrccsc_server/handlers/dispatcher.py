@@ -90,7 +90,7 @@ class MessageDispatcher:
                 connection.done()
             else:
                 connection.answer(request.id, encode(answer or {"type": "ok", "re": request.id}))
-            if request.type == "session.logout":
+            if signed_in.logged_out:
                 session.close_logged_out(connection)
 
     def _refuse(self, connection: Connection, request: Request, refusal: Refusal) -> None:

@@ -99,7 +99,7 @@ async def list_sessions(services: Services, session: Session, request: SessionLi
 
 @handles(SessionRevoke, rate="changes")
 async def revoke(services: Services, session: Session, request: SessionRevoke) -> Answer:
-    """End another session; ending one's own is a logout."""
+    """End a session of the user's; ending one's own is a logout."""
     await services.sign_in.revoke(session, request.session)
     return None
 
@@ -107,6 +107,5 @@ async def revoke(services: Services, session: Session, request: SessionRevoke) -
 @handles(AccountPassword, rate="changes")
 async def change_password(services: Services, session: Session, request: AccountPassword) -> Answer:
     """Change the password."""
-    address = session.sink.address if isinstance(session.sink, Connection) else ""
-    await services.sign_in.change_password(session, address, request.old, request.new)
+    await services.sign_in.change_password(session, request.old, request.new)
     return None

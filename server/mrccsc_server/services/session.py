@@ -12,6 +12,11 @@ from mrccsc_shared.errors import CloseCode
 class Sink(Protocol):
     """Where the lines of a session go. Nothing here raises or blocks."""
 
+    @property
+    def address(self) -> str:
+        """What the peer is throttled by."""
+        ...
+
     def send(self, line: bytes) -> None:
         """Add a line to what is sent."""
         ...

@@ -27,6 +27,9 @@ from mrccsc_shared.text import check_name, check_username
 SWEEP_SECONDS = 15.0
 """Seconds between two looks at whether the sessions that are connected here were ended elsewhere."""
 
+LEFT_MAX = 10_000
+"""Sessions that are remembered as used after they have gone, until that is marked."""
+
 
 class SignIn:
     """Lets users in and out. What cannot be done raises :class:`Refusal` with what the client is to be told."""
@@ -48,6 +51,8 @@ class SignIn:
         self._bus = bus
         self._passwords = passwords
         self._door = door
+        self._left: set[int] = set()
+        """Sessions that were used since the last look, and are not connected any more."""
 
     # -- in --------------------------------------------------------------------------------------------------------
 
@@ -118,6 +123,8 @@ class SignIn:
     def leave(self, session: Session) -> None:
         """The connection of a session is gone."""
         self._opening.leave(session)
+        if not session.logged_out and len(self._left) < LEFT_MAX:
+            self._left.add(session.id)
 
     async def logout(self, session: Session, *, everywhere: bool) -> None:
         """End the session, or all of the user's. The caller answers and closes the asking connection."""
@@ -130,15 +137,17 @@ class SignIn:
         session.logged_out = True
 
     async def revoke(self, session: Session, revoked: int) -> None:
-        """End one session of the user; its connections are closed."""
+        """End one session of the user; its connections are closed, the asking one by the caller after its answer."""
         if not await self._store.sessions.revoke(session.user, revoked):
             raise Refusal(ErrorCode.NOT_FOUND, "You have no such session.")
         self.end(session.user, [revoked], but=session)
+        if revoked == session.id:
+            session.logged_out = True
 
-    async def change_password(self, session: Session, address: str, old: str, new: str) -> None:
+    async def change_password(self, session: Session, old: str, new: str) -> None:
         """Change the password; all other sessions end."""
         check_password(new)
-        name = session.account.username
+        name, address = session.account.username, session.sink.address
         if await self._verify(name, address, self._store.accounts.by_id(session.user), old) is None:
             raise Refusal(ErrorCode.BAD_CREDENTIALS, "The old password is wrong.")
         hashed = await self._passwords.hash(new)
@@ -182,7 +191,7 @@ class SignIn:
                 session.sink.close(CloseCode.REVOKED)
 
     async def sweep(self) -> None:
-        """Mark the connected sessions as used, and close those that were ended elsewhere; until cancelled."""
+        """Mark sessions as used, and close those that were ended elsewhere; until cancelled."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             await self.check()
@@ -190,9 +199,11 @@ class SignIn:
     async def check(self) -> None:
         """Do so now, if the database answers."""
         sessions = self._live.all_sessions()
+        left, self._left = self._left, set()
         try:
-            alive = await self._store.sessions.touch({session.id for session in sessions})
+            alive = await self._store.sessions.touch({session.id for session in sessions} | left)
         except Refusal:
+            self._left |= left
             return
         for session in sessions:
             if session.id not in alive:

@@ -24,6 +24,8 @@ CONV = 7
 class Ears:
     """A connection that remembers what it was sent."""
 
+    address = ""
+
     def __init__(self) -> None:
         self.lines: list[dict[str, Any]] = []
         self.closed: CloseCode | None = None
