@@ -80,7 +80,7 @@ def needs(operations: Iterable[Operation], *, careful: bool = True) -> Needs:
 
 def judge_retry(op: Operation, known: Known) -> Duplicate | Refusal:
     """What an operation is answered whose cid is stored already."""
-    return Duplicate(known.seq, known.at) if known.digest == op.digest else Refusal(ErrorCode.CID_CONFLICT)
+    return Duplicate(known.seq, known.at, known=True) if known.digest == op.digest else Refusal(ErrorCode.CID_CONFLICT)
 
 
 class Plan:

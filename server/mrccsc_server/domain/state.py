@@ -226,7 +226,11 @@ class Stored:
 
 @dataclass(slots=True)
 class Duplicate:
-    """The operation was stored before, or changes nothing since the entry at ``seq`` made it so."""
+    """The operation was stored before, or changes nothing since the entry at ``seq`` made it so.
+
+    ``known`` tells a retry, whose cid is stored, from what writes no entry.
+    """
 
     seq: int
     at: int
+    known: bool = field(default=False, compare=False)

@@ -1,4 +1,4 @@
-"""Requests of connections → handlers → answers. The one place where a refusal becomes an ``error`` frame."""
+"""Requests of connections → handlers → answers."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ import logging
 from functools import partial
 from typing import Any
 
-from mrccsc_server.handlers import message, session
-from mrccsc_server.handlers.refusal import error_line
+from mrccsc_server.handlers import message, room, session
+from mrccsc_server.handlers.answers import refuse, respond
+from mrccsc_server.handlers.operations import Operations
 from mrccsc_server.handlers.registry import HANDLERS, Answer
 from mrccsc_server.net.connection import Connection
 from mrccsc_server.services.session import Session
 from mrccsc_server.services.wiring import Services
-from mrccsc_shared.codec import encode
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.messages import Request
 from mrccsc_shared.messages.session import SessionResume
 
 log = logging.getLogger(__name__)
+
+OPERATIONS: Operations = {**message.OPERATIONS, **room.OPERATIONS}
+"""What is queued at once, in the order in which it comes."""
 
 
 class MessageDispatcher:
@@ -32,7 +35,7 @@ class MessageDispatcher:
     def received(self, connection: Connection, request: Request) -> None:
         """Start what the request asks for. Log operations are queued at once, so that they keep their order."""
         signed_in: Session | None = connection.session
-        operation = message.OPERATIONS.get(request.type)
+        operation = OPERATIONS.get(request.type)
         if operation is not None and signed_in is not None:
             try:
                 operation(self._services, connection, signed_in, request)
@@ -74,25 +77,16 @@ class MessageDispatcher:
         self._refuse(connection, request, refusal)
 
     async def _handle(self, connection: Connection, signed_in: Session, request: Request) -> None:
+        await respond(self._services, connection, request.type, request.id, self._find(signed_in, request))
+        if signed_in.logged_out:
+            session.close_logged_out(connection)
+
+    async def _find(self, signed_in: Session, request: Request) -> Answer:
         entry = HANDLERS[request.type]
-        services = self._services
-        try:
-            if entry.rate is not None:
-                services.rates.require(getattr(services.rates, entry.rate), signed_in.user)
-            answer: Answer = await entry.handler(services, signed_in, request)
-        except Refusal as refusal:
-            self._refuse(connection, request, refusal)
-        except Exception:
-            log.exception("A request of type %s failed", request.type)
-            self._refuse(connection, request, Refusal(ErrorCode.UNAVAILABLE))
-        else:
-            if request.id is None:
-                connection.done()
-            else:
-                connection.answer(request.id, encode(answer or {"type": "ok", "re": request.id}))
-            if signed_in.logged_out:
-                session.close_logged_out(connection)
+        if entry.rate is not None:
+            self._services.rates.require(getattr(self._services.rates, entry.rate), signed_in.user)
+        answer: Answer = await entry.handler(self._services, signed_in, request)
+        return answer
 
     def _refuse(self, connection: Connection, request: Request, refusal: Refusal) -> None:
-        self._services.metrics.errors[refusal.code] += 1
-        connection.answer(request.id, error_line(refusal, request.id))
+        refuse(self._services, connection, request.id, refusal)

@@ -1,23 +1,16 @@
-"""Send, edit, delete, react: the hot path.
-
-These are no tasks: each is checked, counted and queued within the call, so that what one connection sends keeps its
-order, and answered from the commit's own step (see :mod:`mrccsc_server.services.log`).
-"""
+"""Send, edit, delete, react: the hot path."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 from mrccsc_server.domain.operations import Delete, Edit, Operation, React, Send
-from mrccsc_server.domain.planning import Outcome
 from mrccsc_server.domain.state import Stored
-from mrccsc_server.handlers.refusal import error_line
+from mrccsc_server.handlers.operations import Operations, Settled, operation
 from mrccsc_server.net.connection import Connection
 from mrccsc_server.services.session import Session
 from mrccsc_server.services.wiring import Services
 from mrccsc_shared.codec import encode
-from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.messages.message import Ack, MessageDelete, MessageEdit, MessageReact, MessageSend
 from mrccsc_shared.text import check_emoji, check_text, mentioned_names
 
@@ -72,48 +65,13 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(mentioned_names(text)[:MENTIONS_MAX]) if "@" in text else ()
 
 
-Build = Callable[[Services, Session, Any], Operation]
-
-
-def _operation(build: Build) -> Callable[[Services, Connection, Session, Any], None]:
-    def handle(services: Services, connection: Connection, session: Session, request: Any) -> None:
-        operation = build(services, session, request)
-        if wait := services.rates.sends.take(session.user):
-            # A retry costs nothing: only the store can tell whether this is one.
-            services.spawn(_retry(services, connection, session, operation, request.id, wait))
-            return
-        _submit(services, connection, session, operation, request.id)
-
-    return handle
-
-
-OPERATIONS = {
-    "message.send": _operation(_send),
-    "message.edit": _operation(_edit),
-    "message.delete": _operation(_delete),
-    "message.react": _operation(_react),
-}
-"""Called as ``(services, connection, session, request)``; raise :class:`Refusal`, else see to the answer."""
-
-
-def _submit(
-    services: Services, connection: Connection, session: Session, operation: Operation, re: int, *, free: bool = False
+def _ack(
+    services: Services, connection: Connection, session: Session, operation: Operation, re: int, outcome: Settled
 ) -> None:
-    def done(outcome: Outcome) -> None:
-        if isinstance(outcome, Stored):
-            line = _ack(re, operation, outcome.entry["seq"], outcome.entry["at"], duplicate=False)
-        elif isinstance(outcome, Refusal):
-            line = _refusal(services, outcome, re)
-        else:
-            line = _ack(re, operation, outcome.seq, outcome.at, duplicate=True)
-            if not free:
-                services.rates.sends.give_back(session.user)
-        connection.answer(re, line)
-
-    services.log.submit(operation, session, done, acked=True)
-
-
-def _ack(re: int, operation: Operation, seq: int, at: int, *, duplicate: bool) -> bytes:
+    if isinstance(outcome, Stored):
+        seq, at, duplicate = outcome.entry["seq"], outcome.entry["at"], False
+    else:
+        seq, at, duplicate = outcome.seq, outcome.at, True
     ack: Ack = {
         "type": "ack",
         "re": re,
@@ -123,22 +81,14 @@ def _ack(re: int, operation: Operation, seq: int, at: int, *, duplicate: bool) -
         "at": at,
         "duplicate": duplicate,
     }
-    return encode(ack)
+    connection.answer(re, encode(ack))
 
 
-async def _retry(
-    services: Services, connection: Connection, session: Session, operation: Operation, re: int, wait: int
-) -> None:
-    refusal = Refusal(ErrorCode.RATE_LIMITED, retry_after=wait)
-    try:
-        if await services.store.log.known(operation.conv, operation.by, operation.cid) is not None:
-            _submit(services, connection, session, operation, re, free=True)
-            return
-    except Refusal as other:
-        refusal = other
-    connection.answer(re, _refusal(services, refusal, re))
+_said = partial(operation, reply=_ack, rate="sends", acked=True)
 
-
-def _refusal(services: Services, refusal: Refusal, re: int) -> bytes:
-    services.metrics.errors[refusal.code] += 1
-    return error_line(refusal, re)
+OPERATIONS: Operations = {
+    "message.send": _said(_send),
+    "message.edit": _said(_edit),
+    "message.delete": _said(_delete),
+    "message.react": _said(_react),
+}

@@ -66,6 +66,10 @@ class Conversations(Protocol):
         """
         ...
 
+    async def made(self, user: int, cid: str) -> bool:
+        """Whether this cid has made a group of the user's. For answering retries before any rate limit."""
+        ...
+
     async def find_groups(self, query: str, limit: int) -> list[Conversation]:
         """Public groups whose folded title contains the folded query, the largest first, as no member's view."""
         ...

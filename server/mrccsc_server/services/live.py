@@ -71,6 +71,11 @@ class Live:
         live, conversation = self._users.get(user), self._conversations.get(conv)
         return live is not None and conversation in live.conversations and live.is_inside(conv)
 
+    def knows(self, session: Session, conv: int) -> bool:
+        """Whether a session was told of a conversation that its user is in, or is about to be."""
+        live, conversation = self._users.get(session.user), self._conversations.get(conv)
+        return live is not None and conversation in live.conversations and not session.is_outside(conv)
+
     def applied(self, conv: int) -> int | None:
         """The seq up to which a conversation was delivered here; ``None`` where that is not known."""
         conversation = self._conversations.get(conv)

@@ -108,20 +108,6 @@ class LogService:
             self._idle.clear()
         self._open += 1
 
-    async def perform(self, operation: Operation, session: Session) -> Stored | Duplicate:
-        """Queue an operation and wait for its outcome. Raises its refusal."""
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-
-        def done(outcome: Outcome) -> None:
-            if not future.done():
-                future.set_result(outcome)
-
-        self.submit(operation, session, done, acked=False)
-        outcome = await future
-        if isinstance(outcome, Refusal):
-            raise outcome
-        return outcome
-
     async def run(self) -> None:
         """Commit what is queued, batch by batch, until cancelled."""
         async with asyncio.TaskGroup() as committers:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 
-from mrccsc_server.domain.operations import Change, Invite, Join, Leave, Operation, Remove, SetRole, Unban
 from mrccsc_server.domain.state import Duplicate, Stored
 from mrccsc_server.ports import Bus, ConversationHint, Store, UserHint
 from mrccsc_server.services.digest import Digester
 from mrccsc_server.services.live import Live
-from mrccsc_server.services.log import LogService
 from mrccsc_server.services.presence import PresenceService, Spawn
 from mrccsc_server.services.session import Session
 from mrccsc_shared.codec import encode
-from mrccsc_shared.entry import Entry, Role, Visibility
-from mrccsc_shared.errors import Refusal
+from mrccsc_shared.entry import Entry, Visibility
+from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.messages.conversation import Conversation
 from mrccsc_shared.messages.group import Member
 from mrccsc_shared.messages.message import ReadMarked, TypingEvent
@@ -27,7 +25,7 @@ REFRESHED_MAX = 500
 """Members here who are sent the facts of a group anew when it changes; the entry tells the others all the same."""
 
 TRIES = 3
-"""How often a conversation is read anew for who joined it, when the node was ahead of what was read."""
+"""How often a conversation is read anew for who asks for it, when what was told meanwhile does not agree."""
 
 
 class Rooms:
@@ -37,7 +35,6 @@ class Rooms:
         self,
         store: Store,
         live: Live,
-        log_service: LogService,
         presence: PresenceService,
         bus: Bus,
         digest: Digester,
@@ -45,7 +42,6 @@ class Rooms:
     ) -> None:
         self._store = store
         self._live = live
-        self._log = log_service
         self._presence = presence
         self._bus = bus
         self._digest = digest
@@ -64,82 +60,53 @@ class Rooms:
 
     async def create_group(
         self, session: Session, cid: str, title: str, topic: str | None, visibility: Visibility
-    ) -> Conversation:
-        """A new group of the user's, or the one that this cid made before."""
+    ) -> tuple[Conversation, bool]:
+        """A new group of the user's, or the one that this cid made before; whether it is new."""
         title, topic = check_name(title, "title"), check_topic(topic or "")
         digest = self._digest("create", title, topic, visibility)
+        told = session.farewells
         view, new = await self._store.conversations.create_group(session.user, cid, digest, title, topic, visibility)
         if new:
             self._introduce(session.user, view, session)
-        return view
+        elif not self._hand_over(session, view, told):
+            view = await self.seen(session, view["conv"])
+        return view, new
 
-    async def join(self, session: Session, conv: int, cid: str) -> Conversation:
-        """Become a member of a public group."""
-        operation = Join(conv=conv, by=session.user, cid=cid, digest=self._digest("join"))
-        outcome = await self._log.perform(operation, session)
-        for _ in range(TRIES):
-            if self._live.is_inside(session.user, conv):
-                break
+    def joined(self, session: Session, outcome: Stored | Duplicate) -> Conversation | None:
+        """What a session that joined is to be told in the step in which it hears of it; ``None``: see :meth:`seen`."""
+        if isinstance(outcome, Duplicate) or outcome.view is None:
+            return None
+        entry = outcome.entry
+        if not self._live.knows(session, entry["conv"]):
             # The node has come further for others meanwhile: the session begins where the conversation is now.
-            views = await self._store.conversations.views(conv, (session.user,))
-            if session.user not in views:
-                break
-            self._live.introduce(session.user, views[session.user], session)
-            if self._live.is_inside(session.user, conv):
-                return views[session.user]
-        if isinstance(outcome, Stored) and outcome.view is not None:
-            return {**outcome.view, "head": outcome.entry["seq"], "last": outcome.entry}
-        return await self._store.conversations.seen(conv, session.user)
+            return None
+        return {**outcome.view, "head": entry["seq"], "last": entry}
+
+    async def seen(self, session: Session, conv: int) -> Conversation:
+        """A conversation that the user is or was in, as they see it: in it just when the session was told so.
+
+        It may be the answer by which the session is told. It must be given at once, before anything else is told.
+        """
+        for _ in range(TRIES):
+            told = session.farewells
+            view = await self._store.conversations.seen(conv, session.user)
+            if self._hand_over(session, view, told):
+                return view
+        raise Refusal(ErrorCode.UNAVAILABLE)
+
+    async def page(self, session: Session, after: int, limit: int) -> tuple[list[Conversation], bool]:
+        """The user's conversations with an id above ``after``, of which the session was told; whether there are more.
+
+        Any other has been left since, or is about to be told.
+        """
+        while True:
+            found, more = await self._store.conversations.page(session.user, after, limit)
+            known = [view for view in found if self._live.knows(session, view["conv"])]
+            if known or not more:
+                return known, more
+            after = found[-1]["conv"]
 
     # -- changing --------------------------------------------------------------------------------------------------
-
-    async def leave(self, session: Session, conv: int, cid: str) -> None:
-        """Leave a group."""
-        await self._perform(session, Leave(conv=conv, by=session.user, cid=cid, digest=self._digest("leave")))
-
-    async def invite(self, session: Session, conv: int, user: int, cid: str) -> None:
-        """Make a friend a member."""
-        digest = self._digest("invite", user)
-        await self._perform(session, Invite(conv=conv, by=session.user, cid=cid, digest=digest, user=user))
-
-    async def remove(self, session: Session, conv: int, user: int, cid: str, *, ban: bool = False) -> None:
-        """Take a member out, and with ``ban`` keep them out."""
-        digest = self._digest("ban" if ban else "remove", user)
-        await self._perform(session, Remove(conv=conv, by=session.user, cid=cid, digest=digest, user=user, ban=ban))
-
-    async def unban(self, session: Session, conv: int, user: int, cid: str) -> None:
-        """Let a banned user join again."""
-        digest = self._digest("unban", user)
-        await self._perform(session, Unban(conv=conv, by=session.user, cid=cid, digest=digest, user=user))
-
-    async def set_role(self, session: Session, conv: int, user: int, role: Role, cid: str) -> None:
-        """Give a member a role."""
-        digest = self._digest("role", user, role)
-        await self._perform(session, SetRole(conv=conv, by=session.user, cid=cid, digest=digest, user=user, role=role))
-
-    async def change(
-        self,
-        session: Session,
-        conv: int,
-        cid: str,
-        *,
-        title: str | None,
-        topic: str | None,
-        visibility: Visibility | None,
-    ) -> None:
-        """Change what a group is called, about and open to."""
-        await self._perform(
-            session,
-            Change(
-                conv=conv,
-                by=session.user,
-                cid=cid,
-                digest=self._digest("change", title, topic, visibility),
-                title=None if title is None else check_name(title, "title"),
-                topic=None if topic is None else check_topic(topic),
-                visibility=visibility,
-            ),
-        )
 
     async def mute(self, session: Session, conv: int, muted: bool) -> None:
         """Mute or unmute on all devices."""
@@ -183,8 +150,18 @@ class Rooms:
 
     # -- within ----------------------------------------------------------------------------------------------------
 
-    async def _perform(self, session: Session, operation: Operation) -> Stored | Duplicate:
-        return await self._log.perform(operation, session)
+    def _hand_over(self, session: Session, view: Conversation, farewells: int) -> bool:
+        """Let a session be told of a group by its answer; false where what it was told meanwhile does not agree.
+
+        The view was read after the session was told so many ``farewells``.
+        """
+        conv, member = view["conv"], "role" in view
+        if session.farewells != farewells:
+            # It may be of the time before.
+            return False
+        if member and not self._live.knows(session, conv):
+            self._live.introduce(session.user, view, session)
+        return self._live.knows(session, conv) is member
 
     def _introduce(self, user: int, view: Conversation, origin: Session | None = None) -> None:
         self._live.introduce(user, view, origin)

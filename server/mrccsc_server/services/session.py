@@ -41,7 +41,7 @@ class Session:
     concerns it is kept until :meth:`release`.
     """
 
-    __slots__ = ("account", "floors", "held", "id", "logged_out", "present", "sink", "user")
+    __slots__ = ("account", "farewells", "floors", "held", "id", "logged_out", "present", "sink", "user")
 
     def __init__(self, sink: Sink, session: int, account: Account) -> None:
         self.sink = sink
@@ -52,6 +52,8 @@ class Session:
         """Whether it counts for its user's presence."""
         self.logged_out = False
         """Whether it ends on purpose, so that its user is offline at once."""
+        self.farewells = 0
+        """How often it was told that its user had left a conversation."""
         self.floors: dict[int, int] = {}
         self.held: list[tuple[int, int, str, bytes]] | None = []
         """(conv, seq, what, line) while the session is being opened; conv 0 for what is no conversation's."""
@@ -111,6 +113,7 @@ class Session:
         if floor >= seq:
             return True
         self.floors[conv] = OUTSIDE
+        self.farewells += 1
         self.sink.send(line)
         return False
 

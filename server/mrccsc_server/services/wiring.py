@@ -84,7 +84,7 @@ class Services:
         resuming = Resuming(store, door, opening, self.spawn)
         self.sign_in = SignIn(store, self.live, opening, resuming, bus, passwords, door)
         self.people = People(store, self.live, self.presence, self.renewal, bus, self.spawn)
-        self.rooms = Rooms(store, self.live, self.log, self.presence, bus, self.digest, self.spawn)
+        self.rooms = Rooms(store, self.live, self.presence, bus, self.digest, self.spawn)
         self.reading = Reading(store)
         self._tasks: set[asyncio.Task[object]] = set()
         self._background: set[asyncio.Task[object]] = set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -13,10 +13,16 @@ from mrccsc_server.storage.accounts import profiles
 from mrccsc_server.storage.contacts import are_friends
 from mrccsc_server.storage.database import Database, Reader, Transaction
 from mrccsc_server.storage.facts import count_groups
+from mrccsc_server.storage.gathering import Gathering
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.messages.conversation import Conversation
 from mrccsc_shared.messages.group import Member
 from mrccsc_shared.text import fold
+
+_CIDS = 64
+"""Cids that are looked up together."""
+
+_MADE = "SELECT created_by, create_cid FROM conversation WHERE created_by = ? AND create_cid = ?"
 
 
 class StoredConversations:
@@ -24,6 +30,7 @@ class StoredConversations:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._cids = Gathering(self._made, most=_CIDS)
 
     async def page(self, user: int, after: int, limit: int) -> tuple[list[Conversation], bool]:
         """See the port."""
@@ -72,6 +79,10 @@ class StoredConversations:
             return await _seen(transaction, conv, user), True
 
         return await self._database.write(work, repeatable=True)
+
+    async def made(self, user: int, cid: str) -> bool:
+        """See the port."""
+        return await self._cids.ask((user, rows.pack_cid(cid)))
 
     async def find_groups(self, query: str, limit: int) -> list[Conversation]:
         """See the port."""
@@ -128,6 +139,10 @@ class StoredConversations:
         return await self._database.write(
             lambda transaction: marks.mark_read(transaction, conv, user, seq, unread), repeatable=True
         )
+
+    async def _made(self, cids: Sequence[tuple[int, bytes]]) -> list[bool]:
+        found = set(await self._database.read(lambda reader: reader.each(_MADE, cids)))
+        return [cid in found for cid in cids]
 
 
 @dataclass(frozen=True, slots=True)

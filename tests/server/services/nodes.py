@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from random import Random
 from secrets import token_bytes
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 from mrccsc_server.clock import SystemClock
@@ -20,12 +20,15 @@ from mrccsc_server.domain.contacts import ContactAct
 from mrccsc_server.domain.operations import Send
 from mrccsc_server.domain.planning import Outcome
 from mrccsc_server.domain.state import Stored
+from mrccsc_server.handlers import MessageDispatcher
+from mrccsc_server.net.connection import Connection
 from mrccsc_server.ports import Account, Hint, NodeInfo, Store
 from mrccsc_server.security.passwords import Passwords
 from mrccsc_server.services.session import Session
 from mrccsc_server.services.wiring import Services
 from mrccsc_server.storage import make_store
 from mrccsc_server.telemetry.metrics import Metrics
+from mrccsc_shared.codec import decode_request
 from mrccsc_shared.errors import CloseCode, Refusal
 from mrccsc_shared.limits import Limits
 from tests.waiting import wait_until
@@ -40,8 +43,12 @@ _numbers = itertools.count(1)
 class Device:
     """A signed-in connection that remembers what it was sent."""
 
+    address = "192.0.2.1"
+
     def __init__(self, node: Node, account: Account, session: int) -> None:
         self.node = node
+        self._asked = itertools.count(2)
+        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self.user = account.user
         self.lines: list[dict[str, Any]] = []
         self.closed: CloseCode | None = None
@@ -61,6 +68,27 @@ class Device:
     def leave(self, *, logged_out: bool = False) -> None:
         self.session.logged_out = logged_out
         self.close(CloseCode.LOGGED_OUT)
+
+    def post(self, kind: str, **fields: Any) -> asyncio.Future[dict[str, Any]]:
+        """Make a request as a connection does; its answer comes among the lines, too."""
+        number = next(self._asked)
+        request = decode_request(json.dumps({"type": kind, "id": number, **fields}).encode())
+        if kind == "group.join":
+            self.joins.add(fields["cid"])
+        self._answers[number] = asyncio.get_running_loop().create_future()
+        self.node.dispatcher.received(cast(Connection, self), request)
+        return self._answers[number]
+
+    async def asks(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """The answer to a request."""
+        return await self.post(kind, **fields)
+
+    def answer(self, number: int, line: bytes) -> None:
+        self.send(line)
+        self._answers.pop(number).set_result(json.loads(line))
+
+    def end(self, code: CloseCode) -> None:
+        self.close(code)
 
     def says(self, conv: int, text: str = "…", cid: str | None = None) -> str:
         """Ask for a message; the answer comes among the lines."""
@@ -130,7 +158,9 @@ class Device:
             if line["type"] == "session.ready":
                 head = next((each["head"] for each in line["conversations"] if each["conv"] == conv), None)
             elif line["type"] == "conversation" and line["conversation"]["conv"] == conv and not inside:
-                head = line["conversation"]["head"]
+                view = line["conversation"]
+                # Without a role it is what everybody sees.
+                head = view["head"] if "role" in view or view["kind"] == "direct" else None
             elif line.get("kind") == "join" and line["conv"] == conv and line["cid"] in self.joins:
                 # Who asked to join is told by the answer, after the entry.
                 head = line["seq"] - 1
@@ -173,6 +203,7 @@ class Node:
             registration="open",
             metrics=Metrics(name, "0"),
         )
+        self.dispatcher = MessageDispatcher(self.services)
 
     async def device(self, account: Account) -> Device:
         """A new device of a user, signed in."""
@@ -222,7 +253,7 @@ class Town:
             await self.store.contacts.act(ContactAct.ACCEPT, member.user, owner.user)
         device = await self.nodes[0].device(owner)
         for member in members:
-            await self.nodes[0].services.rooms.invite(device.session, view["conv"], member.user, str(uuid4()))
+            await device.asks("group.invite", conv=view["conv"], user=member.user)
         device.leave(logged_out=True)
         return view["conv"]
 

@@ -35,14 +35,11 @@ async def test_friends_on_two_nodes_talk() -> None:
         ann, bob = await place.friends("ann", "bob")
         here, there = place.nodes
         a, b = await here.device(ann), await there.device(bob)
-        view = await here.services.rooms.open_direct(a.session, bob.user)
-        conv = view["conv"]
+        conv = (await a.asks("direct.open", user=bob.user))["conversation"]["conv"]
         await wait_until(lambda: b.is_in(conv), "the conversation at the friend's")
         for _ in range(5):
             a.says(conv)
             b.says(conv)
-        # The asker is told of the conversation by its answer.
-        a.lines.append({"type": "conversation", "conversation": view})
         await place.all_reach(conv, [b])
         await wait_until(lambda: a.seqs(conv) == list(range(2, 12)), "all ten at the asker's")
         check(b, conv)
@@ -159,7 +156,7 @@ async def test_a_member_who_is_removed_elsewhere_hears_of_it_and_of_nothing_afte
         ann, bob = await place.friends("ann", "bob")
         conv = await place.group(ann, bob)
         a, b = await place.nodes[0].device(ann), await place.nodes[1].device(bob)
-        await place.nodes[0].services.rooms.remove(a.session, conv, bob.user, str(uuid4()))
+        await a.asks("group.remove", conv=conv, user=bob.user)
         a.says(conv)
         await wait_until(lambda: a.of("ack"), "the ack")
         await look(place)
@@ -178,7 +175,7 @@ async def test_who_is_invited_elsewhere_is_shown_the_group_and_what_follows() ->
             ann, bob = await place.friends("ann", "bob")
             conv = await place.group(ann)
             a, b = await place.nodes[0].device(ann), await place.nodes[1].device(bob)
-            await place.nodes[0].services.rooms.invite(a.session, conv, bob.user, str(uuid4()))
+            await a.asks("group.invite", conv=conv, user=bob.user)
             a.says(conv)
             await wait_until(lambda a=a: a.of("ack"), "the ack")
             await look(place)
@@ -197,8 +194,8 @@ async def test_a_stale_join_brings_nobody_back() -> None:
         ann, bob = await place.friends("ann", "bob")
         conv = await place.group(ann)
         a, b = await place.nodes[0].device(ann), await place.nodes[1].device(bob)
-        await place.nodes[0].services.rooms.invite(a.session, conv, bob.user, str(uuid4()))
-        await place.nodes[0].services.rooms.remove(a.session, conv, bob.user, str(uuid4()))
+        await a.asks("group.invite", conv=conv, user=bob.user)
+        await a.asks("group.remove", conv=conv, user=bob.user)
         modes[0] = "well"
         carrier.release(backwards=True)
         a.says(conv)
@@ -302,23 +299,14 @@ async def _play(steps: list[tuple[str, int, int]], random: Random) -> None:
             device = next((device for device in found if device.node is place.nodes[node]), None)
             if device is None:
                 return
-            rooms, cid = device.node.services.rooms, str(uuid4())
-            other = people[(person + 1) % 3].user
-            try:
-                match kind:
-                    case "say":
-                        device.says(conv, cid=cid)
-                    case "join":
-                        device.joins.add(cid)
-                        await rooms.join(device.session, conv, cid)
-                    case "leave":
-                        await rooms.leave(device.session, conv, cid)
-                    case "remove":
-                        await rooms.remove(device.session, conv, other, cid)
-                    case "invite":
-                        await rooms.invite(device.session, conv, other, cid)
-            except Refusal:
-                pass
+            cid, other = str(uuid4()), people[(person + 1) % 3].user
+            match kind:
+                case "say":
+                    device.says(conv, cid=cid)
+                case "join" | "leave":
+                    await device.asks(f"group.{kind}", conv=conv, cid=cid)
+                case "remove" | "invite":
+                    await device.asks(f"group.{kind}", conv=conv, user=other, cid=cid)
 
         for person in range(3):
             await sign_in(person, person % 2)

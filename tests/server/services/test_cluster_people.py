@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
-from mrccsc_server.domain.contacts import ContactAct
 from mrccsc_server.ports import Chosen
 from mrccsc_shared.errors import CloseCode, ErrorCode, Refusal
 from mrccsc_shared.limits import Limits
@@ -106,8 +104,8 @@ async def test_lost_changes_of_contacts_and_marks_are_told_after_the_gap() -> No
         first.says(conv)
         await place.all_reach(conv, [second])
         modes[0] = "lose"
-        await here.services.people.act(first.session, ContactAct.REMOVE, cid.user)
-        await here.services.rooms.mute(first.session, conv, muted=True)
+        await first.asks("contact.remove", user=cid.user)
+        await first.asks("conversation.mute", conv=conv, muted=True)
         modes[0] = "well"
         there.cut()
         there.mend()
@@ -142,15 +140,13 @@ async def test_a_new_group_is_shown_on_the_users_other_devices_everywhere() -> N
         ann, bob = await place.friends("ann", "bob")
         here, there = place.nodes
         first, second, b = await here.device(ann), await there.device(ann), await there.device(bob)
-        view = await here.services.rooms.create_group(first.session, str(uuid4()), "tea", None, "private")
+        view = (await first.asks("group.create", title="tea", visibility="private"))["conversation"]
         await wait_until(lambda: second.is_in(view["conv"]), "the group on the other node")
         second.says(view["conv"])
         await wait_until(lambda: first.seqs(view["conv"]) == [2], "what was said there")
-        await there.services.rooms.invite(second.session, view["conv"], bob.user, str(uuid4()))
+        await second.asks("group.invite", conv=view["conv"], user=bob.user)
         await wait_until(lambda: b.is_in(view["conv"]), "the group at the friend's")
-        await here.services.rooms.change(
-            first.session, view["conv"], str(uuid4()), title="cake", topic=None, visibility=None
-        )
+        await first.asks("group.update", conv=view["conv"], title="cake")
         await wait_until(
             lambda: b.of("conversation") and b.of("conversation")[-1]["conversation"]["title"] == "cake",
             "the new title",

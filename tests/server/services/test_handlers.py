@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mrccsc_server.handlers.message import OPERATIONS
+from mrccsc_server.handlers.dispatcher import OPERATIONS
 from mrccsc_server.handlers.registry import HANDLERS, handles
 from mrccsc_server.handlers.session import OPENING
 from mrccsc_shared.messages import Request

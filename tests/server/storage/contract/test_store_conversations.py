@@ -41,6 +41,16 @@ async def test_a_direct_conversation_is_made_once_for_both(scene: Scene) -> None
     assert await scene.log(conv) == [mine["last"]]
 
 
+async def test_a_cid_that_made_a_group_is_known_of_its_user(scene: Scene) -> None:
+    ann, bob = await scene.users("ann", "bob")
+    cids = [new_cid() for _ in range(3)]
+    for cid in cids[:2]:
+        await scene.store.conversations.create_group(ann, cid, b"digest", "Group", "", "private")
+    asked = [(user, cid) for user in (ann, bob) for cid in cids]
+    made = await asyncio.gather(*(scene.store.conversations.made(*each) for each in asked))
+    assert made == [True, True, False, False, False, False]
+
+
 async def test_both_friends_open_at_once(scene: Scene) -> None:
     ann, bob = await scene.users("ann", "bob")
     await scene.befriend(ann, bob)

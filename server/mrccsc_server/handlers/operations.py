@@ -1,0 +1,84 @@
+"""Requests that write an entry.
+
+These are no tasks: each is checked, counted and queued within the call, so that what one connection asks of a log keeps
+its order, and answered from the commit's own step, so that its answer stands where the entry does (see
+:mod:`mrccsc_server.services.log`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from mrccsc_server.domain.operations import Operation
+from mrccsc_server.domain.planning import Outcome
+from mrccsc_server.domain.state import Duplicate, Stored
+from mrccsc_server.handlers.answers import refuse
+from mrccsc_server.net.connection import Connection
+from mrccsc_server.security.throttle import Throttle
+from mrccsc_server.services.session import Session
+from mrccsc_server.services.wiring import Services
+from mrccsc_shared.errors import ErrorCode, Refusal
+
+Build = Callable[[Services, Session, Any], Operation]
+"""What a request asks of the log. Raises :class:`Refusal`."""
+
+Settled = Stored | Duplicate
+"""What became of an operation that was not refused."""
+
+Reply = Callable[[Services, Connection, Session, Operation, int, Settled], None]
+"""Answers the request of this id with what became of it."""
+
+Operations = Mapping[str, Callable[[Services, Connection, Session, Any], None]]
+"""By type of request. Called as ``(services, connection, session, request)``; raise :class:`Refusal`, else see to the
+answer."""
+
+
+def operation(
+    build: Build, reply: Reply, *, rate: Literal["sends", "changes"], acked: bool
+) -> Callable[[Services, Connection, Session, Any], None]:
+    """What queues a request, counted under ``rate``; with ``acked`` its answer stands for the entry."""
+
+    def handle(services: Services, connection: Connection, session: Session, request: Any) -> None:
+        operation = build(services, session, request)
+        throttle: Throttle = getattr(services.rates, rate)
+        if wait := throttle.take(session.user):
+            limited = Refusal(ErrorCode.RATE_LIMITED, retry_after=wait)
+            if request.cid is None:
+                raise limited
+            # A retry costs nothing: only the store can tell whether this is one.
+            services.spawn(retry(services, connection, session, operation, request.id, limited))
+            return
+        submit(services, connection, session, operation, request.id, throttle)
+
+    def submit(
+        services: Services,
+        connection: Connection,
+        session: Session,
+        operation: Operation,
+        re: int,
+        taken: Throttle | None,
+    ) -> None:
+        def done(outcome: Outcome) -> None:
+            if isinstance(outcome, Stored):
+                reply(services, connection, session, operation, re, outcome)
+            elif isinstance(outcome, Refusal):
+                refuse(services, connection, re, outcome)
+            else:
+                if outcome.known and taken is not None:
+                    taken.give_back(session.user)
+                reply(services, connection, session, operation, re, outcome)
+
+        services.log.submit(operation, session, done, acked=acked)
+
+    async def retry(
+        services: Services, connection: Connection, session: Session, operation: Operation, re: int, limited: Refusal
+    ) -> None:
+        try:
+            if await services.store.log.known(operation.conv, operation.by, operation.cid) is None:
+                raise limited
+            submit(services, connection, session, operation, re, None)
+        except Refusal as refusal:
+            refuse(services, connection, re, refusal)
+
+    return handle
