@@ -1,4 +1,4 @@
-"""A join that is answered late: the node has gone on meanwhile, for others, and the newcomer must miss nothing."""
+"""Answers that come late: what was told meanwhile must agree with them, and nothing be missed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
+
+import pytest
 
 from mrccsc_server.domain.operations import Operation
 from mrccsc_server.domain.planning import Outcome
@@ -27,6 +29,58 @@ class LateLog:
         outcomes: list[Outcome] = await self._inner.append(operations)
         await self.told.wait()
         return outcomes
+
+
+class LateViews:
+    """What is read of conversations, told for the first time only when ``told`` is set: as it was when it was read."""
+
+    def __init__(self, inner: Any, late: str) -> None:
+        self._inner = inner
+        self._late = late
+        self.read = asyncio.Event()
+        self.told = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self._inner, name)
+        if name != self._late:
+            return real
+
+        async def call(*arguments: Any) -> Any:
+            result = await real(*arguments)
+            self.read.set()
+            await self.told.wait()
+            return result
+
+        return call
+
+
+@pytest.mark.parametrize(
+    ("late", "kind"), [("page", "conversation.list"), ("seen", "group.join"), ("create_group", "group.create")]
+)
+async def test_who_is_removed_while_a_view_is_read_does_not_believe_to_be_in(late: str, kind: str) -> None:
+    async with town(1) as place:
+        ann, bob = await place.friends("ann", "bob")
+        (here,) = place.nodes
+        a, b = await here.device(ann), await here.device(bob)
+        founded = {"cid": str(uuid4()), "title": "tea", "visibility": "public"}
+        joined = {"cid": str(uuid4())}
+        conv = (await b.asks("group.create", **founded))["conversation"]["conv"]
+        await a.asks("group.join", conv=conv, cid=str(uuid4()))
+        await b.asks("group.role", conv=conv, user=ann.user, role="owner")
+        await b.asks("group.leave", conv=conv)
+        await b.asks("group.join", conv=conv, **joined)
+        views = LateViews(place.store.conversations, late)
+        here.services.rooms._store.conversations = views  # type: ignore[assignment]
+        again = {"conversation.list": {"limit": 9}, "group.create": founded, "group.join": {"conv": conv, **joined}}
+        asking = b.post(kind, **again[kind])
+        await views.read.wait()
+        await a.asks("group.remove", conv=conv, user=bob.user)
+        assert b.of("conversation.gone")
+        views.told.set()
+        answer = await asking
+        assert answer.get("conversations", []) == []
+        assert "role" not in answer.get("conversation", {})
+        assert not b.is_in(conv)
 
 
 async def test_who_joins_while_another_session_of_the_node_begins_misses_nothing() -> None:
