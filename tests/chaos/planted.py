@@ -186,7 +186,7 @@ def reserve_seqs(ground: Ground) -> None:
 
 
 def check_membership_outside(ground: Ground) -> None:
-    """Judge by what was known of the membership some seconds before the transaction."""
+    """Judge by what was known of the membership in the minute before the transaction."""
     seen: dict[tuple[int, int], float] = {}
 
     def outdate(facts: Facts, need: Needs) -> None:
@@ -196,7 +196,7 @@ def check_membership_outside(ground: Ground) -> None:
         for key, member in list(facts.members.items()):
             if member.state == "member":
                 seen[key] = now
-            elif key in askers and seen.get(key, 0) > now - 10:
+            elif key in askers and seen.get(key, 0) > now - 60:
                 facts.members[key] = replace(member, state="member")
 
     _on_facts(ground, outdate)
