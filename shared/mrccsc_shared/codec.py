@@ -74,8 +74,9 @@ def frame_adapter(kind: str) -> TypeAdapter[Any] | None:
 def decode_frame(line: bytes) -> dict[str, Any] | None:
     """The frame in a line from a server, or ``None`` where this version does not know its type.
 
-    An ``entry`` has the fields of its entry beside ``type``. Unknown fields are dropped. Raises :class:`Malformed`
-    when the line is no frame or breaks its definition.
+    An ``entry`` has the fields of its entry beside ``type``. Unknown fields are dropped; words and kinds of entries
+    that came after this version are read as their definitions say. Raises :class:`Malformed` when the line is no frame
+    or breaks its definition.
     """
     try:
         raw = from_json(line)

@@ -6,18 +6,24 @@ shown in its present state: ``rev`` is the seq of the last entry applied to it.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NotRequired
+from typing import Annotated, Any, Literal, NotRequired, get_args
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter, ValidatorFunctionWrapHandler, WrapValidator
 from typing_extensions import TypedDict
 
-from mrccsc_shared.types import Cid, Id, Seq, Time
+from mrccsc_shared.types import Cid, Id, Seq, Time, or_else
 
 EntryKind = Literal["create", "message", "edit", "delete", "reaction", "join", "leave", "role", "change"]
 JoinReason = Literal["joined", "invited"]
 LeaveReason = Literal["left", "removed", "banned"]
 Role = Literal["owner", "admin", "member"]
 Visibility = Literal["public", "private"]
+
+KINDS: frozenset[str] = frozenset(get_args(EntryKind))
+
+# As a server says them: what a client takes a word for that came after its version. It claims the least.
+SaidRole = Annotated[Role, or_else("member")]
+SaidVisibility = Annotated[Visibility, or_else("private")]
 
 
 class EntryBase(TypedDict):
@@ -79,7 +85,7 @@ class JoinEntry(EntryBase):
 
     kind: Literal["join"]
     user: Id
-    reason: JoinReason
+    reason: Annotated[JoinReason, or_else("joined")]
 
 
 class LeaveEntry(EntryBase):
@@ -87,7 +93,7 @@ class LeaveEntry(EntryBase):
 
     kind: Literal["leave"]
     user: Id
-    reason: LeaveReason
+    reason: Annotated[LeaveReason, or_else("left")]
 
 
 class RoleEntry(EntryBase):
@@ -95,7 +101,7 @@ class RoleEntry(EntryBase):
 
     kind: Literal["role"]
     user: Id
-    role: Role
+    role: SaidRole
 
 
 class ChangeEntry(EntryBase):
@@ -104,7 +110,22 @@ class ChangeEntry(EntryBase):
     kind: Literal["change"]
     title: NotRequired[str]
     topic: NotRequired[str]
-    visibility: NotRequired[Visibility]
+    visibility: NotRequired[SaidVisibility]
+
+
+class UnknownEntry(EntryBase):
+    """An entry of a kind that came after this version. Only a reader meets one; its place in the log counts."""
+
+    kind: str
+
+
+_UNKNOWN = TypeAdapter(UnknownEntry)
+
+
+def _of_any_version(value: Any, known: ValidatorFunctionWrapHandler) -> Any:
+    if isinstance(value, dict) and isinstance(kind := value.get("kind"), str) and kind not in KINDS:
+        return _UNKNOWN.validate_python(value)
+    return known(value)
 
 
 Entry = Annotated[
@@ -118,4 +139,6 @@ Entry = Annotated[
     | RoleEntry
     | ChangeEntry,
     Field(discriminator="kind"),
+    WrapValidator(_of_any_version),
 ]
+"""One of these; what is read from a line may be an :class:`UnknownEntry` too."""

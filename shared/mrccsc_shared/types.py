@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import (
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from mrccsc_shared import limits
 
@@ -44,3 +51,33 @@ def _only_true(value: object) -> object:
 
 Flag = Annotated[Literal[True], BeforeValidator(_only_true)]
 """``true`` or absent. The bare literal would take ``1`` as well, which equals it."""
+
+
+def or_else(word: str) -> WrapValidator:
+    """For a word that a server says: a client reads one that came after its version as ``word``.
+
+    A request keeps the exact type: the server takes no word that it does not know.
+    """
+
+    def read(value: Any, known: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return known(value)
+        except ValidationError:
+            if isinstance(value, str):
+                return word
+            raise
+
+    return WrapValidator(read)
+
+
+def _as_it_stands(value: Any, known: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return known(value)
+    except ValidationError:
+        if isinstance(value, str):
+            return value
+        raise
+
+
+OR_AS_IT_STANDS = WrapValidator(_as_it_stands)
+"""For a code that a server says: a client reads one that came after its version as a plain string."""

@@ -336,8 +336,10 @@ class TestFrames:
             b"[]",
             b"x",
             b'{"type":"ack","re":1,"conv":0,"cid":"x","seq":1,"at":1,"duplicate":false}',
-            b'{"type":"entry","kind":"poem","conv":1,"seq":1,"by":1,"at":1}',
-            b'{"type":"closing","code":"nonsense","reason":"x","reconnect":true}',
+            b'{"type":"entry","kind":"poem","conv":1,"seq":0,"by":1,"at":1}',
+            b'{"type":"entry","kind":["poem"],"conv":1,"seq":1,"by":1,"at":1}',
+            b'{"type":"closing","code":5,"reason":"x","reconnect":true}',
+            b'{"type":"presence","user":1,"status":null}',
         ],
     )
     def test_what_is_broken_is_malformed(self, line: bytes) -> None:

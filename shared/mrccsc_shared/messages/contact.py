@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired
+from typing import Annotated, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
 from mrccsc_shared.messages.base import Command, frame
 from mrccsc_shared.messages.presence import Presence
-from mrccsc_shared.types import Id, PageSize, Query, RequestId
+from mrccsc_shared.types import Id, PageSize, Query, RequestId, or_else
 
 Relation = Literal["friend", "incoming", "outgoing", "blocked", "none"]
 
@@ -25,7 +25,7 @@ class Contact(TypedDict):
     """What somebody is to the reader. ``conv`` is their direct conversation once it exists."""
 
     user: User
-    relation: Relation
+    relation: Annotated[Relation, or_else("none")]
     presence: NotRequired[Presence]
     conv: NotRequired[Id]
 

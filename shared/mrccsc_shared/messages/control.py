@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired
+from typing import Annotated, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
 from mrccsc_shared.errors import CloseCode, ErrorCode
 from mrccsc_shared.messages.base import Notice, frame
-from mrccsc_shared.types import RequestId, Time
+from mrccsc_shared.types import OR_AS_IT_STANDS, RequestId, Time
 
 
 @frame
@@ -25,7 +25,7 @@ class Error(TypedDict):
 
     type: Literal["error"]
     re: NotRequired[RequestId]
-    code: ErrorCode
+    code: Annotated[ErrorCode, OR_AS_IT_STANDS]
     message: str
     retry_after: NotRequired[int]
 
@@ -58,7 +58,7 @@ class Closing(TypedDict):
     """The last line before the server closes. ``after``: milliseconds to wait before coming back."""
 
     type: Literal["closing"]
-    code: CloseCode
+    code: Annotated[CloseCode, OR_AS_IT_STANDS]
     reason: str
     reconnect: bool
     after: NotRequired[int]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired
+from typing import Annotated, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-from mrccsc_shared.entry import Entry, Role, Visibility
+from mrccsc_shared.entry import Entry, SaidRole, SaidVisibility
 from mrccsc_shared.messages.base import Command, frame
-from mrccsc_shared.types import Cursor, Id, PageSize, RequestId, Seq
+from mrccsc_shared.types import Cursor, Id, PageSize, RequestId, Seq, or_else
 
 ConversationKind = Literal["direct", "group"]
 GoneReason = Literal["left", "removed", "banned", "closed"]
@@ -17,12 +17,12 @@ Conversation = TypedDict(
     "Conversation",
     {
         "conv": Id,
-        "kind": ConversationKind,
+        "kind": Annotated[ConversationKind, or_else("group")],
         "title": str,
         "topic": NotRequired[str],
-        "visibility": NotRequired[Visibility],
+        "visibility": NotRequired[SaidVisibility],
         "peer": NotRequired[Id],
-        "role": NotRequired[Role],
+        "role": NotRequired[SaidRole],
         "muted": bool,
         "from": Seq,
         "head": Cursor,
@@ -63,7 +63,7 @@ class ConversationGone(TypedDict):
 
     type: Literal["conversation.gone"]
     conv: Id
-    reason: GoneReason
+    reason: Annotated[GoneReason, or_else("removed")]
 
 
 class ConversationList(Command):

@@ -6,7 +6,7 @@ from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-from mrccsc_shared.entry import Role, Visibility
+from mrccsc_shared.entry import Role, SaidRole, Visibility
 from mrccsc_shared.messages.base import Command, frame
 from mrccsc_shared.messages.contact import User
 from mrccsc_shared.messages.conversation import Conversation
@@ -136,7 +136,7 @@ class Member(TypedDict):
     """A member; presence as of the question."""
 
     user: User
-    role: Role
+    role: SaidRole
     presence: NotRequired[Presence]
 
 

@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from mrccsc_shared import limits
 from mrccsc_shared.messages.base import Command, frame
-from mrccsc_shared.types import Id, RequestId, Time
+from mrccsc_shared.types import Id, RequestId, Time, or_else
 
 Status = Literal["online", "away", "dnd", "offline"]
 ChosenStatus = Literal["online", "away", "dnd", "invisible"]
@@ -19,7 +19,7 @@ class Presence(TypedDict):
     """Where a user stands now. ``last_seen`` is given with ``offline`` where it is known."""
 
     user: Id
-    status: Status
+    status: Annotated[Status, or_else("away")]
     text: NotRequired[str]
     last_seen: NotRequired[Time]
 

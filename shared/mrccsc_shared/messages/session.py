@@ -11,7 +11,7 @@ from mrccsc_shared.entry import Entry
 from mrccsc_shared.messages.base import Command, frame
 from mrccsc_shared.messages.contact import Contact, User
 from mrccsc_shared.messages.conversation import Conversation
-from mrccsc_shared.types import Cid, ConvKey, Cursor, Id, RequestId, Time
+from mrccsc_shared.types import Cid, ConvKey, Cursor, Id, RequestId, Time, or_else
 
 RegistrationMode = Literal["open", "invite", "closed"]
 Secret = Annotated[str, StringConstraints(max_length=1_024)]
@@ -45,7 +45,7 @@ class Welcome(TypedDict):
     heartbeat: float
     max_line: int
     max_text: int
-    registration: RegistrationMode
+    registration: Annotated[RegistrationMode, or_else("closed")]
 
 
 class AccountRegister(Command):

@@ -9,7 +9,7 @@ from mrccsc_shared.errors import ErrorCode
 from mrccsc_tui.sanitize import line
 
 RETRYABLE = frozenset(code.value for code in ErrorCode if code.retryable)
-
+_KNOWN = frozenset(code.value for code in ErrorCode)
 
 LONGEST_WAIT = 3_600_000
 """Milliseconds: longer than that no server keeps a client waiting."""
@@ -23,8 +23,9 @@ def patience(asked: int | None) -> int | None:
 class RequestError(Exception):
     """A request was refused or could not be made. ``str()`` is a sentence for a person, safe to print.
 
-    ``code`` is one of ``mrccsc_shared.errors.ErrorCode``, or ``offline`` (not connected, nothing was asked),
-    ``no_answer`` (asked, but the outcome is unknown). ``retry_after`` is in milliseconds.
+    ``code`` is one of ``mrccsc_shared.errors.ErrorCode`` or one that came after this version, or ``offline`` (not
+    connected, nothing was asked), ``no_answer`` (asked, but the outcome is unknown). ``retry_after`` is in
+    milliseconds.
     """
 
     def __init__(self, code: str, message: str, retry_after: int | None = None) -> None:
@@ -36,7 +37,7 @@ class RequestError(Exception):
     @property
     def retryable(self) -> bool:
         """The server says that the same request may succeed later."""
-        return self.code in RETRYABLE
+        return self.code in RETRYABLE or (self.code not in _KNOWN and self.retry_after is not None)
 
     @classmethod
     def of(cls, frame: Mapping[str, Any]) -> RequestError:

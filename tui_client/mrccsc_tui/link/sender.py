@@ -11,7 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
-from typing import Any
+from typing import Any, assert_never
 
 from mrccsc_tui.link.backoff import Backoff
 from mrccsc_tui.link.clock import Clock
@@ -159,4 +159,6 @@ def request_of(item: Pending, after: str | None = None) -> dict[str, Any]:
             request |= {"type": "message.delete", "seq": item.target}
         case "react":
             request |= {"type": "message.react", "seq": item.target, "emoji": item.raw, "on": item.on}
+        case _:
+            assert_never(item.kind)
     return request

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from operator import attrgetter
+from typing import assert_never
 
 from mrccsc_tui.state.models import Amendment, Entry, Message, Reaction, Row
 
@@ -162,11 +163,13 @@ def amended(message: Message, change: Amendment) -> Message:
                 edited=change.at,
                 mentions=change.mentions,
             )
+        case "edit":
+            # Its text is gone because a later entry supersedes it.
+            return replace(message, rev=change.seq)
         case "reaction":
             return replace(message, rev=change.seq, reactions=_reacted(message.reactions, change))
         case _:
-            # The text of this edit is gone because a later entry supersedes it.
-            return replace(message, rev=change.seq)
+            assert_never(change.kind)
 
 
 def _reacted(reactions: tuple[Reaction, ...], change: Amendment) -> tuple[Reaction, ...]:

@@ -103,7 +103,7 @@ class Notice:
     """Something that happened in a conversation other than a message.
 
     ``user`` and ``reason`` go with ``join`` and ``leave``, ``user`` and ``role`` with ``role``; ``title``, ``topic``
-    and ``visibility`` with ``change`` (``None``: not changed).
+    and ``visibility`` with ``change`` (``None``: not changed). ``unknown`` is of a kind that came after this version.
     """
 
     conv: int
@@ -111,7 +111,7 @@ class Notice:
     by: int
     at: int
     cid: str | None
-    kind: Literal["create", "join", "leave", "role", "change"]
+    kind: Literal["create", "join", "leave", "role", "change", "unknown"]
     user: int | None = None
     reason: JoinReason | LeaveReason | None = None
     role: Role | None = None

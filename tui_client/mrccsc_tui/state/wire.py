@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal, assert_never
 
+from mrccsc_shared.entry import KINDS, EntryKind
 from mrccsc_tui.sanitize import line
 from mrccsc_tui.sanitize import text as safe_text
 from mrccsc_tui.state.models import (
@@ -87,35 +88,57 @@ def read_session(wire: Wire) -> SessionRecord:
 
 
 def read_entry(wire: Wire) -> Entry:
-    """An ``Entry`` in any of its kinds."""
-    kind = wire["kind"]
+    """An ``Entry`` in any of its kinds, or an ``UnknownEntry``."""
+    kind: EntryKind | Literal["unknown"] = wire["kind"] if wire["kind"] in KINDS else "unknown"
     place = wire["conv"], wire["seq"], wire["by"], wire["at"], wire.get("cid")
-    if kind == "message":
-        deleted = wire.get("deleted", False)
-        raw = "" if deleted else wire.get("text", "")
-        return Message(
-            *place,
-            text=safe_text(raw),
-            raw=raw,
-            rev=wire["rev"],
-            reply_to=wire.get("reply_to"),
-            edited=None if deleted else wire.get("edited"),
-            deleted=deleted,
-            reactions=() if deleted else read_reactions(wire.get("reactions", {})),
-            mentions=() if deleted else tuple(sorted(wire.get("mentions", ()))),
-        )
-    if kind == "edit":
-        raw = wire["text"]
-        mentions = tuple(sorted(wire.get("mentions", ())))
-        return Amendment(*place, kind, wire["target"], safe_text(raw), raw, mentions)
-    if kind == "delete":
-        return Amendment(*place, kind, wire["target"])
-    if kind == "reaction":
-        return Amendment(*place, kind, wire["target"], line(wire["emoji"], 32), wire["emoji"], on=wire["on"])
+    match kind:
+        case "message":
+            return _read_message(wire)
+        case "edit":
+            raw = wire["text"]
+            mentions = tuple(sorted(wire.get("mentions", ())))
+            return Amendment(*place, kind, wire["target"], safe_text(raw), raw, mentions)
+        case "delete":
+            return Amendment(*place, kind, wire["target"])
+        case "reaction":
+            return Amendment(*place, kind, wire["target"], line(wire["emoji"], 32), wire["emoji"], on=wire["on"])
+        case "unknown":
+            return Notice(*place, kind)
+        case "create" | "join" | "leave" | "role" | "change":
+            return _read_notice(wire)
+        case _:
+            assert_never(kind)
+
+
+def _read_message(wire: Wire) -> Message:
+    deleted = wire.get("deleted", False)
+    raw = "" if deleted else wire.get("text", "")
+    return Message(
+        conv=wire["conv"],
+        seq=wire["seq"],
+        by=wire["by"],
+        at=wire["at"],
+        cid=wire.get("cid"),
+        text=safe_text(raw),
+        raw=raw,
+        rev=wire["rev"],
+        reply_to=wire.get("reply_to"),
+        edited=None if deleted else wire.get("edited"),
+        deleted=deleted,
+        reactions=() if deleted else read_reactions(wire.get("reactions", {})),
+        mentions=() if deleted else tuple(sorted(wire.get("mentions", ()))),
+    )
+
+
+def _read_notice(wire: Wire) -> Notice:
     title, topic = wire.get("title"), wire.get("topic")
     return Notice(
-        *place,
-        kind,
+        wire["conv"],
+        wire["seq"],
+        wire["by"],
+        wire["at"],
+        wire.get("cid"),
+        wire["kind"],
         wire.get("user"),
         wire.get("reason"),
         wire.get("role"),
@@ -209,6 +232,10 @@ def dump_entry(entry: Entry) -> dict[str, Any]:
             wire |= {"text": entry.raw, **_present(mentions=list(entry.mentions) or None)}
         case "reaction":
             wire |= {"emoji": entry.raw, "on": entry.on}
+        case "delete":
+            pass
+        case _:
+            assert_never(entry.kind)
     return wire
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import assert_never
 
 from mrccsc_tui.state.models import FORMER, Notice
 
@@ -27,7 +28,12 @@ def describe(notice: Notice, name: Callable[[int], str], *, direct: bool = False
             if notice.role == "admin":
                 return f"{who} made {whom} an admin"
             return f"{who} made {whom} a member again"
-    return f"{who} {_changes(notice)}"
+        case "change":
+            return f"{who} {_changes(notice)}"
+        case "unknown":
+            return "Something that this version cannot show"
+        case _:
+            assert_never(notice.kind)
 
 
 def _changes(notice: Notice) -> str:

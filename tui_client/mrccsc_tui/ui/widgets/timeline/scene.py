@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, assert_never
 
 from rich.cells import cell_len
 
@@ -326,17 +326,19 @@ def pending_changes(pending: Sequence[Pending]) -> dict[int, Changes]:
         if act.kind == "send" or act.target is None:
             continue
         changes = found.get(act.target, _NOTHING)
+        match act.kind:
+            case "edit":
+                undone, waiting = "edit not saved", changes._replace(text=act.text, suffix="(edit waiting)")
+            case "delete":
+                undone, waiting = "not deleted", changes._replace(suffix="(deletion waiting)")
+            case "react":
+                undone, waiting = "reaction not set", changes._replace(emoji=(*changes.emoji, (act.text, act.on)))
+            case _:
+                assert_never(act.kind)
         if act.state == "failed":
-            word = {"edit": "edit not saved", "delete": "not deleted", "react": "reaction not set"}[act.kind]
             why = (act.why or "refused").rstrip(".")
-            changes = changes._replace(failed=(*changes.failed, f"{word}: {why} (t tries again, x discards)"))
-        elif act.kind == "edit":
-            changes = changes._replace(text=act.text, suffix="(edit waiting)")
-        elif act.kind == "delete":
-            changes = changes._replace(suffix="(deletion waiting)")
-        else:
-            changes = changes._replace(emoji=(*changes.emoji, (act.text, act.on)))
-        found[act.target] = changes
+            waiting = changes._replace(failed=(*changes.failed, f"{undone}: {why} (t tries again, x discards)"))
+        found[act.target] = waiting
     return found
 
 
