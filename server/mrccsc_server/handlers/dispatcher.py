@@ -41,7 +41,7 @@ class MessageDispatcher:
                 operation(self._services, connection, signed_in, request)
             except Refusal as refusal:
                 self._refuse(connection, request, refusal)
-        elif request.type in session.OPENING:
+        elif request.opens:
             if signed_in is not None:
                 self._refuse(connection, request, Refusal(ErrorCode.INVALID, "This connection is signed in already."))
             elif isinstance(request, SessionResume):
@@ -84,7 +84,7 @@ class MessageDispatcher:
     async def _find(self, signed_in: Session, request: Request) -> Answer:
         entry = HANDLERS[request.type]
         if entry.rate is not None:
-            self._services.rates.require(getattr(self._services.rates, entry.rate), signed_in.user)
+            self._services.rates.require(entry.rate, signed_in.user)
         answer: Answer = await entry.handler(self._services, signed_in, request)
         return answer
 

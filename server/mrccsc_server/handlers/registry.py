@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from mrccsc_server.services.limits import Rate
 from mrccsc_server.services.session import Session
 from mrccsc_server.services.wiring import Services
 from mrccsc_shared.messages import Request
@@ -20,16 +21,16 @@ Handler = Callable[[Services, Session, R], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class Entry(Generic[R]):
-    """A handler and the rate that it is counted under: ``requests``, ``changes`` or ``None``."""
+    """A handler, and what its requests are counted under where they are."""
 
     handler: Handler[R]
-    rate: str | None
+    rate: Rate | None
 
 
 HANDLERS: dict[str, Entry[Any]] = {}
 
 
-def handles(model: type[R], *, rate: str | None = "requests") -> Callable[[Handler[R]], Handler[R]]:
+def handles(model: type[R], *, rate: Rate | None = "requests") -> Callable[[Handler[R]], Handler[R]]:
     """List a handler. Raises :class:`ValueError` when the request has one already."""
     kind = model.model_fields["type"].default
 

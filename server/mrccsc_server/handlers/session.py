@@ -24,9 +24,6 @@ from mrccsc_shared.messages.session import (
     Sessions,
 )
 
-OPENING = frozenset({"account.register", "session.login", "session.resume"})
-"""What opens a session; the only requests of a connection that has none."""
-
 
 def resume(
     services: Services, connection: Connection, request: SessionResume, refuse: Callable[[Refusal], None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mrccsc_shared.messages import Request
 
-SIGN_INS = frozenset({"account.register", "session.login", "session.resume"})
+SIGN_INS = frozenset(kind for kind, request in Request.by_type.items() if request.opens)
 """Requests after which nothing is taken until they are answered: what is pipelined behind them is signed in."""
 
 HEAVY = frozenset(kind for kind, request in Request.by_type.items() if request.heavy)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from mrccsc_server.ports import Clock
 from mrccsc_server.security.throttle import Throttle
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.limits import TYPING_INTERVAL, Limits
+
+Rate = Literal["changes", "requests"]
+"""What the requests of a handler are counted under."""
 
 
 class Rates:
@@ -17,7 +22,9 @@ class Rates:
         self.requests = Throttle(clock, rate=limits.requests_rate, burst=limits.requests_burst)
         self.typing = Throttle(clock, rate=1 / TYPING_INTERVAL, burst=1)
 
-    def require(self, throttle: Throttle, key: object) -> None:
-        """Take one from a bucket, or raise ``rate_limited``."""
-        if wait := throttle.take(key):
+        self._asked: dict[Rate, Throttle] = {"changes": self.changes, "requests": self.requests}
+
+    def require(self, rate: Rate, user: int) -> None:
+        """Take one from a user's bucket, or raise ``rate_limited``."""
+        if wait := self._asked[rate].take(user):
             raise Refusal(ErrorCode.RATE_LIMITED, retry_after=wait)

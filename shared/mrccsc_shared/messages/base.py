@@ -25,6 +25,8 @@ class Request(BaseModel):
     by_type: ClassVar[dict[str, type[Request]]] = {}
     answer: ClassVar[str] = "ok"
     """The type of the answer on success."""
+    opens: ClassVar[bool] = False
+    """It opens the session of a connection that has none; what follows it waits for its answer."""
     heavy: ClassVar[bool] = False
     """Whether the answer may fill much of a line, so that a client should not have many of them under way at once."""
 

@@ -52,6 +52,7 @@ class AccountRegister(Command):
     """Make an account and sign in to it."""
 
     answer = "session.ready"
+    opens = True
     type: Literal["account.register"] = "account.register"
     username: str
     password: Secret
@@ -64,6 +65,7 @@ class SessionLogin(Command):
     """Sign in with a password; the answer has a new token."""
 
     answer = "session.ready"
+    opens = True
     type: Literal["session.login"] = "session.login"
     username: Annotated[str, StringConstraints(max_length=256)]
     password: Secret
@@ -74,6 +76,7 @@ class SessionResume(Command):
     """Sign in with a token and catch up from the cursors of an earlier connection."""
 
     answer = "session.ready"
+    opens = True
     type: Literal["session.resume"] = "session.resume"
     token: Secret
     epoch: Epoch | None = None
