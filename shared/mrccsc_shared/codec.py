@@ -57,11 +57,6 @@ def encode_entry(entry: Entry) -> bytes:
     return b'{"type":"entry",' + orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)[1:]
 
 
-def encode_request(request: Request) -> bytes:
-    """One line of a request; absent options are left out."""
-    return request.model_dump_json(exclude_none=True).encode() + b"\n"
-
-
 @cache
 def frame_adapter(kind: str) -> TypeAdapter[Any] | None:
     """What validates a server frame of that ``type``; ``None`` for a type that this version does not know."""

@@ -25,10 +25,6 @@ class Link:
         self.held = 0
         self.slowed = 0
 
-    def aim(self, target: int) -> None:
-        """New connections go to another port."""
-        self._target = self._target[0], target
-
     @property
     def connections(self) -> int:
         """Connections that are open now."""

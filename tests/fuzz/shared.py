@@ -7,7 +7,7 @@ import re as regexp
 from hypothesis import strategies as st
 from pydantic_core import to_json
 
-from mrccsc_shared.codec import BadRequest, Malformed, decode_frame, decode_request, encode_request
+from mrccsc_shared.codec import BadRequest, Malformed, decode_frame, decode_request, encode
 from mrccsc_shared.errors import ErrorCode
 from mrccsc_shared.framing import LineSplitter, LineTooLong
 from mrccsc_shared.limits import MAX_ID
@@ -62,7 +62,7 @@ def request(data: bytes) -> None:
     except BadRequest as refusal:
         said, code, re = refusal.message, refusal.code, refusal.re
     else:
-        line = encode_request(decoded)
+        line = encode(decoded.model_dump(exclude_none=True))
         assert line.endswith(b"\n")
         assert b"\n" not in line[:-1]
         assert decode_request(line[:-1]) == decoded

@@ -27,7 +27,6 @@ from tests.wire.server import Server
 SIZES = ((60, 20), (100, 30), (140, 40))
 
 Show = Callable[..., AbstractAsyncContextManager["Stage"]]
-Picture = Callable[[], bool]
 
 
 @pytest.fixture(autouse=True)

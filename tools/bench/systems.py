@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
-from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from tools.bench.filler import MariaDbFiller, SqliteFiller
@@ -285,8 +284,3 @@ def settled(read: Callable[[], T], *, still: float = 1.0, patience: float = 20.0
         if now != value:
             value, since = now, time.monotonic()
     return value
-
-
-def database_file(system: Nodes) -> Path:
-    """The file of a system on SQLite."""
-    return Path(urlsplit(system.url).path)

@@ -307,7 +307,6 @@ def _median(measure: Callable[[], float], times: int) -> float:
     return statistics.median(measure() for _ in range(times))
 
 
-_ONE = ("sqlite", "mariadb")
 _BIG = ("history", "search")
 
 TRIALS = [

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tools.cluster.mariadb import MariaDb
@@ -111,19 +111,6 @@ class Cluster:
         """Kill everything at once."""
         for program in self._programs():
             program.kill()
-
-    def restart_nodes(self, between: Callable[[], None] = lambda: None) -> list[int | None]:
-        """Restart the nodes one after another, each only when the one before accepts again; their exit codes."""
-        codes = []
-        for node in self.nodes:
-            codes.append(node.restart())
-            between()
-        return codes
-
-    def restart_redis(self) -> None:
-        """Start Redis again, empty, on the same port."""
-        self.redis.kill()
-        self.redis.start()
 
     def _programs(self) -> list[Program]:
         found = [node.program for node in self.nodes]

@@ -37,22 +37,6 @@ def make_cluster(url: str, me: NodeInfo, limits: Limits, clock: Clock) -> Cluste
     raise ClusterError("A bus is memory:, redis://[:password@]host[:port][/db] or rediss://….")
 
 
-def check_url(url: str) -> None:
-    """Raise :class:`ClusterError` when no cluster can be made of a URL, as far as that shows without connecting."""
-    match _scheme(url):
-        case "memory":
-            return
-        case "redis" | "rediss":
-            from mrccsc_server.cluster.redis.address import AddressError, dialer, parse  # noqa: PLC0415
-
-            try:
-                dialer(parse(url))
-            except AddressError as error:
-                raise ClusterError(str(error)) from None
-            return
-    raise ClusterError("A bus is memory:, redis://[:password@]host[:port][/db] or rediss://….")
-
-
 def _scheme(url: str) -> str:
     try:
         return urlsplit(url).scheme

@@ -15,13 +15,12 @@ class ContactChange:
     """What an act made of a pair: each side's :class:`Contact` (without presence) as that side sees the other.
 
     ``theirs`` is ``None`` when the other side is not to notice. ``changed`` is false when the act changed nothing.
-    ``friends_before`` and ``friends`` say whether they were and are friends.
+    ``friends``: they are friends now.
     """
 
     mine: Contact
     theirs: Contact | None
     changed: bool
-    friends_before: bool
     friends: bool
 
 

@@ -24,12 +24,12 @@ from mrccsc_server.storage.sqlite.store import SqliteStore
 from mrccsc_shared.limits import Limits
 
 
-def make_store(url: str, limits: Limits, password: str | None = None) -> Store:
+def make_store(url: str, limits: Limits) -> Store:
     """The store behind a URL; not opened yet.
 
     ``sqlite:///absolute/path``, ``sqlite:relative/path``, or ``mysql://user:password@host:3306/name``: with the scheme
     ``mysql`` or ``mariadb`` by aiomysql, with ``mysql+asyncmy`` by asyncmy, and the options ``pool`` (connections, 8)
-    and ``ssl_ca`` (a file of certificates, for TLS). ``password`` goes before the one in the URL.
+    and ``ssl_ca`` (a file of certificates, for TLS).
 
     Raises :class:`StoreError` for a URL that names no database.
     """
@@ -40,7 +40,7 @@ def make_store(url: str, limits: Limits, password: str | None = None) -> Store:
     if parts.scheme == "sqlite":
         return _make_sqlite(parts, limits)
     if parts.scheme.partition("+")[0] in ("mysql", "mariadb"):
-        return _make_mysql(parts, limits, password)
+        return _make_mysql(parts, limits)
     raise StoreError("The database is a URL that begins with sqlite:/// or mysql://.")
 
 
@@ -51,9 +51,9 @@ def _make_sqlite(parts: SplitResult, limits: Limits) -> Store:
     return SqliteStore(path, limits)
 
 
-def _make_mysql(parts: SplitResult, limits: Limits, password: str | None) -> Store:
+def _make_mysql(parts: SplitResult, limits: Limits) -> Store:
     # The embedded node is spared the drivers.
     from mrccsc_server.storage.mysql.store import MysqlStore  # noqa: PLC0415
     from mrccsc_server.storage.mysql.url import parse  # noqa: PLC0415
 
-    return MysqlStore(parse(parts, password), limits)
+    return MysqlStore(parse(parts), limits)

@@ -111,7 +111,7 @@ async def _act(transaction: Transaction, act: ContactAct, user: int, other: int,
     for (conv,) in direct:
         mine["conv"] = theirs["conv"] = conv
     noticed = after.theirs != before.theirs
-    return ContactChange(mine, theirs if noticed else None, after != before, before.friends, after.friends)
+    return ContactChange(mine, theirs if noticed else None, after != before, after.friends)
 
 
 async def _require_room(reader: Reader, user: int, before: Relation, after: Relation, limits: Limits) -> None:

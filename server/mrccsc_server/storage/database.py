@@ -26,9 +26,6 @@ Values = Sequence[Value]
 DAY = 86_400_000
 """Milliseconds."""
 
-UNLIMITED = 2**62
-"""A LIMIT that leaves nothing out."""
-
 
 def is_set(value: Value | Collection[int]) -> TypeGuard[Collection[int]]:
     """Whether it is what ``??`` stands for."""

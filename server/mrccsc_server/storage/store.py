@@ -31,7 +31,7 @@ Probe = Callable[[Transaction], Coroutine[Any, Any, object]]
 class DatabaseStore:
     """:class:`mrccsc_server.ports.Store` on a database."""
 
-    committers = 1
+    committers: int
 
     def __init__(self, database: Database, probe: Probe, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database = database

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from mrccsc_server.domain.permissions import first_readable, require_member
 from mrccsc_server.domain.state import ConversationState, Membership
 from mrccsc_server.storage import rows
-from mrccsc_server.storage.database import UNLIMITED, Query, Reader
+from mrccsc_server.storage.database import Query, Reader
 from mrccsc_shared.messages.conversation import Conversation
 
 _VIEW = (
@@ -29,8 +29,8 @@ _MEMBER_AT = rows.CONVERSATION.count(",") + 1
 _USER_AT = _MEMBER_AT + 1
 
 
-async def views_of_user(reader: Reader, user: int, after: int = 0, limit: int = UNLIMITED) -> list[Conversation]:
-    """The user's conversations with an id above ``after``, ascending; all without a ``limit``."""
+async def views_of_user(reader: Reader, user: int, after: int, limit: int) -> list[Conversation]:
+    """The user's first ``limit`` conversations with an id above ``after``, ascending."""
     found = await reader.rows(f"{_VIEW} AND m.user = ? AND m.conv > ? ORDER BY m.conv LIMIT ?", user, after, limit)
     return [rows.conversation(row) for row in found]
 

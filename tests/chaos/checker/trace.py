@@ -10,8 +10,6 @@ from typing import Any
 
 from tests.chaos.history import Record
 
-WRITES = {"message.send", "message.edit", "message.delete", "message.react"}
-
 
 @dataclass
 class Operation:

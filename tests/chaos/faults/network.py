@@ -11,8 +11,6 @@ from tests.chaos.device import PASSWORD
 from tests.chaos.faults.base import Evidence, Fault
 from tests.chaos.trial import until
 
-FLOOD = "x" * 4_000
-
 
 class CutDoors(Fault):
     """Nobody gets through to the nodes: every line breaks, none is taken."""

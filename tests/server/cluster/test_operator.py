@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from mrccsc_server.clock import SystemClock
-from mrccsc_server.cluster import ClusterError, check_url, make_cluster
+from mrccsc_server.cluster import ClusterError, make_cluster
 from mrccsc_server.cluster.operator import operator
 from mrccsc_server.ports import Command
 from tests.server.cluster.actors import LIMITS, Actor, info
@@ -69,11 +69,10 @@ async def test_an_operator_without_a_cluster_is_told_why(url: str, says: str) ->
     ],
 )
 def test_a_bad_url_is_one_sentence_without_secrets(url: str) -> None:
-    for attempt in (lambda: check_url(url), lambda: make_cluster(url, info("a"), LIMITS, SystemClock())):
-        with pytest.raises(ClusterError) as caught:
-            attempt()
-        assert "secret" not in str(caught.value)
-        assert str(caught.value).endswith((".", "[?ca=FILE]"))
+    with pytest.raises(ClusterError) as caught:
+        make_cluster(url, info("a"), LIMITS, SystemClock())
+    assert "secret" not in str(caught.value)
+    assert str(caught.value).endswith((".", "[?ca=FILE]"))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +87,7 @@ def test_a_bad_url_is_one_sentence_without_secrets(url: str) -> None:
     ],
 )
 def test_a_good_url_is_taken(url: str) -> None:
-    check_url(url)
+    make_cluster(url, info("a"), LIMITS, SystemClock())
 
 
 @pytest.mark.parametrize(
@@ -102,7 +101,7 @@ def test_a_good_url_is_taken(url: str) -> None:
 def test_a_missing_package_is_named(url: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ClusterError, match=rf"mrccsc\[.*{extra}\]"):
-        check_url(url)
+        make_cluster(url, info("a"), LIMITS, SystemClock())
 
 
 async def test_a_wrong_password_is_told_without_it(own_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:

@@ -188,10 +188,6 @@ class Life:
             request["text"] = text
         await self._engine.ask(request)
 
-    async def wait_online(self, seconds: float) -> bool:
-        """Wait until the line is up; ``False`` when that took too long."""
-        return await self._engine.online_within(seconds)
-
     # -- inside -----------------------------------------------------------------------------------------------------
 
     def _address(self) -> Address:

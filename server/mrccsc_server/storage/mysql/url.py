@@ -46,8 +46,8 @@ class Address:
         return f"{self.database} at {self.host}:{self.port}"
 
 
-def parse(parts: SplitResult, password: str | None) -> Address:
-    """The address in a URL. ``password`` goes before the one in it. Raises :class:`StoreError`."""
+def parse(parts: SplitResult) -> Address:
+    """The address in a URL. Raises :class:`StoreError`."""
     if parts.scheme not in DRIVERS:
         raise StoreError(f"The database's URL begins with one of {', '.join(f'{scheme}://' for scheme in DRIVERS)}.")
     try:
@@ -70,7 +70,7 @@ def parse(parts: SplitResult, password: str | None) -> Address:
         parts.hostname,
         port,
         unquote(parts.username),
-        unquote(parts.password or "") if password is None else password,
+        unquote(parts.password or ""),
         database,
         DRIVERS[parts.scheme],
         int(size),

@@ -28,7 +28,7 @@ def scheme(request: pytest.FixtureRequest) -> str:
 
 @asynccontextmanager
 async def linked(url: str) -> AsyncIterator[Link]:
-    link = await connect(parse(urlsplit(url), None), 5)
+    link = await connect(parse(urlsplit(url)), 5)
     try:
         yield link
     finally:

@@ -19,7 +19,7 @@ from tools.cluster.mariadb import MariaDb
 
 
 def address(url: str, pool: int = 8) -> Address:
-    return parse(urlsplit(f"{url}?pool={pool}"), None)
+    return parse(urlsplit(f"{url}?pool={pool}"))
 
 
 async def ident(reader: Reader) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from mrccsc_shared.text import check_username
 from mrccsc_tui.state.models import Person
 from mrccsc_tui.ui.desk import Complaint, Desk
-from mrccsc_tui.ui.screens.forms import Field
 from mrccsc_tui.ui.screens.picker import Option, Page, Picker
 from mrccsc_tui.ui.words import contacts, presence_words, status_of
 
@@ -176,6 +175,3 @@ def person_option(desk: Desk, person: Person) -> Option:
             ),
         ),
     )
-
-
-NAME_FIELD = Field("name", "Display name", required=True)

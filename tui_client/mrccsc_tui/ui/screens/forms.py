@@ -158,9 +158,7 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
             self._tell()
 
     def _tell(self) -> None:
-        self.query_one(TextLine).show(
-            [("Enter ", "key"), (f"{self._submit}   ", "dim"), ("Esc ", "key"), ("cancel", "dim")]
-        )
+        self.query_one(TextLine).show(_keys(self._submit, "cancel"))
 
     def _problem(self, field: Field, value: str) -> str:
         if not value:
@@ -207,9 +205,7 @@ class ConfirmScreen(ModalScreen[bool]):
 
     def on_mount(self) -> None:
         """Say which keys answer."""
-        self.query_one(TextLine).show(
-            [("Enter ", "key"), (f"{self._yes}   ", "dim"), ("Esc ", "key"), ("do nothing", "dim")]
-        )
+        self.query_one(TextLine).show(_keys(self._yes, "do nothing"))
 
     def action_answer(self, yes: bool) -> None:
         """The answer."""
