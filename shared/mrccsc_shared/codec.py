@@ -15,10 +15,11 @@ import orjson
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from mrccsc_shared.entry import Entry
+from mrccsc_shared.entry import Entry, SaidEntry
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.limits import MAX_ID
 from mrccsc_shared.messages import FRAMES, Request
+from mrccsc_shared.types import ANY_VERSION
 
 _Requests: Any = Annotated[Union[tuple(Request.by_type.values())], Field(discriminator="type")]  # noqa: UP007
 _REQUESTS: TypeAdapter[Any] = TypeAdapter(_Requests)
@@ -61,7 +62,7 @@ def encode_entry(entry: Entry) -> bytes:
 def frame_adapter(kind: str) -> TypeAdapter[Any] | None:
     """What validates a server frame of that ``type``; ``None`` for a type that this version does not know."""
     if kind == "entry":
-        return TypeAdapter(Entry)
+        return TypeAdapter(SaidEntry)
     definition = FRAMES.get(kind)
     return None if definition is None else TypeAdapter(definition)
 
@@ -83,7 +84,7 @@ def decode_frame(line: bytes) -> dict[str, Any] | None:
     if adapter is None:
         return None
     try:
-        checked: dict[str, Any] = adapter.validate_python(raw)
+        checked: dict[str, Any] = adapter.validate_python(raw, context=ANY_VERSION)
     except ValidationError as error:
         raise Malformed(f"A frame of type {kind!r} is broken at {_place(error.errors()[0]['loc'])}.") from None
     checked["type"] = kind

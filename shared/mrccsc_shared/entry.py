@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NotRequired, get_args
 
-from pydantic import Field, TypeAdapter, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import Field, TypeAdapter, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
 from typing_extensions import TypedDict
 
-from mrccsc_shared.types import Cid, Id, Seq, Time, or_else
+from mrccsc_shared.types import ANY_VERSION, Cid, Id, Seq, Time, or_else
 
 EntryKind = Literal["create", "message", "edit", "delete", "reaction", "join", "leave", "role", "change"]
 JoinReason = Literal["joined", "invited"]
@@ -119,15 +119,6 @@ class UnknownEntry(EntryBase):
     kind: str
 
 
-_UNKNOWN = TypeAdapter(UnknownEntry)
-
-
-def _of_any_version(value: Any, known: ValidatorFunctionWrapHandler) -> Any:
-    if isinstance(value, dict) and isinstance(kind := value.get("kind"), str) and kind not in KINDS:
-        return _UNKNOWN.validate_python(value)
-    return known(value)
-
-
 Entry = Annotated[
     CreateEntry
     | MessageEntry
@@ -139,6 +130,21 @@ Entry = Annotated[
     | RoleEntry
     | ChangeEntry,
     Field(discriminator="kind"),
-    WrapValidator(_of_any_version),
 ]
-"""One of these; what is read from a line may be an :class:`UnknownEntry` too."""
+
+_UNKNOWN = TypeAdapter(UnknownEntry)
+
+
+def _of_any_version(value: Any, known: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    if (
+        info.context == ANY_VERSION
+        and isinstance(value, dict)
+        and isinstance(kind := value.get("kind"), str)
+        and kind not in KINDS
+    ):
+        return _UNKNOWN.validate_python(value)
+    return known(value)
+
+
+SaidEntry = Annotated[Entry, WrapValidator(_of_any_version)]
+"""An entry as a server says it: a client may read an :class:`UnknownEntry` in its place."""

@@ -9,6 +9,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
@@ -53,28 +54,29 @@ Flag = Annotated[Literal[True], BeforeValidator(_only_true)]
 """``true`` or absent. The bare literal would take ``1`` as well, which equals it."""
 
 
+ANY_VERSION = "any version"
+"""The context in which a client validates: the server may be of a later version. Without it the types are exact."""
+
+
 def or_else(word: str) -> WrapValidator:
-    """For a word that a server says: a client reads one that came after its version as ``word``.
+    """For a word that a server says: a client reads one that came after its version as ``word``."""
 
-    A request keeps the exact type: the server takes no word that it does not know.
-    """
-
-    def read(value: Any, known: ValidatorFunctionWrapHandler) -> Any:
+    def read(value: Any, known: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
         try:
             return known(value)
         except ValidationError:
-            if isinstance(value, str):
+            if info.context == ANY_VERSION and isinstance(value, str):
                 return word
             raise
 
     return WrapValidator(read)
 
 
-def _as_it_stands(value: Any, known: ValidatorFunctionWrapHandler) -> Any:
+def _as_it_stands(value: Any, known: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
     try:
         return known(value)
     except ValidationError:
-        if isinstance(value, str):
+        if info.context == ANY_VERSION and isinstance(value, str):
             return value
         raise
 

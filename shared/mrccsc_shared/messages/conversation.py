@@ -6,7 +6,7 @@ from typing import Annotated, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
-from mrccsc_shared.entry import Entry, SaidRole, SaidVisibility
+from mrccsc_shared.entry import SaidEntry, SaidRole, SaidVisibility
 from mrccsc_shared.messages.base import Command, frame
 from mrccsc_shared.types import Cursor, Id, PageSize, RequestId, Seq, or_else
 
@@ -32,7 +32,7 @@ Conversation = TypedDict(
         "unread_from": NotRequired[Seq],
         "mentions": int,
         "members": NotRequired[int],
-        "last": NotRequired[Entry],
+        "last": NotRequired[SaidEntry],
     },
 )
 """A conversation in the eyes of one user.

@@ -8,7 +8,7 @@ from pydantic import StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
-from mrccsc_shared.entry import Entry
+from mrccsc_shared.entry import SaidEntry
 from mrccsc_shared.messages.base import Command, frame
 from mrccsc_shared.types import Cursor, Id, PageSize, Query, RequestId
 
@@ -39,7 +39,7 @@ class HistoryPage(TypedDict):
     type: Literal["history.page"]
     re: RequestId
     conv: Id
-    entries: list[Entry]
+    entries: list[SaidEntry]
     head: Cursor
     more: bool
 
@@ -63,5 +63,5 @@ class SearchResults(TypedDict):
 
     type: Literal["search.results"]
     re: RequestId
-    hits: list[Entry]
+    hits: list[SaidEntry]
     cursor: NotRequired[str]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from typing_extensions import TypedDict
 
-from mrccsc_shared.entry import Entry
+from mrccsc_shared.entry import SaidEntry
 from mrccsc_shared.messages.base import Command, frame
 from mrccsc_shared.messages.contact import Contact, User
 from mrccsc_shared.messages.conversation import Conversation
@@ -87,7 +87,7 @@ class Missed(TypedDict):
     """What a conversation has gained since a cursor: all of it, or with ``limited`` only the newest part."""
 
     conv: Id
-    entries: list[Entry]
+    entries: list[SaidEntry]
     limited: bool
 
 

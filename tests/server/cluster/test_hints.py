@@ -73,6 +73,15 @@ def test_an_entry_with_more_than_itself_is_one_line_for_clients(more: bytes) -> 
     assert heard.outcome.line == encode_entry(heard.outcome.entry)
 
 
+@pytest.mark.parametrize(
+    "later",
+    [{"kind": "pin"}, {"kind": "role", "user": 2, "role": "moderator"}, {"kind": "leave", "user": 2, "reason": "x"}],
+)
+def test_an_entry_that_only_a_later_node_knows_is_refused_and_read_from_the_database(later: dict[str, object]) -> None:
+    with pytest.raises(Malformed):
+        unpack(b'1e{"entry":' + encode_entry(ENTRY | later)[:-1] + b"}")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("word", [Beat("x", 3), Gap(), Bye("x"), Command("move", 3)])
 def test_a_word_among_nodes_comes_back(word: Beat | Gap | Bye | Command) -> None:
     assert unpack(say(word)) == word
