@@ -7,6 +7,8 @@
 ``load`` ``client``   running load.c; one connection that asks and waits
 ``rows``      the measurements of the table; ``floor`` what no durable server can be below
 ``curves``    how cost grows; ``trials`` what is measured once; ``traces`` what a user leaves in a cluster
+``path``      what a message costs within a node, part by part; ``instructions`` counted, however busy the machine is
+``goals``     what is wished for beside what was measured
 ``suite``     the whole run, in which one failure stops nothing else
 ``report``    results → JSON, tables, and the comparison with the committed ones
 ``document`` ``plots`` ``scale``   docs/performance.md, its pictures, and its arithmetic (``scale.md``)

@@ -1,5 +1,9 @@
 """The contracts between the use cases and what they stand on: stores, cluster, clock.
 
+``store``          one database: ``accounts``, ``contacts``, ``conversations``, ``log`` and ``search`` on it
+``cluster``        what binds nodes: ``bus``, ``presence``, ``nodes`` and ``throttles``
+``clock``          the time
+
 Every implementation passes the same contract tests. What all stores promise:
 
 - A method that writes returns only after its change is durably committed; one that raises has changed nothing,

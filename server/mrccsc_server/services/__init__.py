@@ -7,7 +7,8 @@
 ``gaps``      fetching what is missing here
 ``sweep``     finding in the database what no hint brought
 ``renewal``   telling anew what only hints carry
-``log``       the heart: operations → group commit → delivery in seq order
+``missing``   what they need from whoever can read the log
+``log``       the heart: operations → group commit → delivery in seq order; ``committing`` what is in flight
 ``digest``    the keyed digest that tells a retry from a conflict
 ``sign_in``   letting users in and out; ``resuming`` lets them in by token, ``door`` says how fast
 ``opening``   opening sessions, those that come within a moment together; ``ready`` the line that they begin with

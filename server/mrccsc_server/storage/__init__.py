@@ -6,7 +6,8 @@
 ``rows``        rows → entries, conversations, contacts
 ``entries`` ``views`` ``marks`` ``catchup``   reading for several ports: entries, conversations, counts, beginnings
 ``facts`` ``changes``     what a plan of the log needs, and writing what it made
-``indexing``    keeping the table that search looks things up in
+``recent``      how this node has left the conversations: of most messages nothing else must be read
+``indexing``    keeping the table that search looks things up in; ``grown`` what it has not seen yet
 ``packed``      many small rows as one
 ``faces``       what all members see alike of a conversation, encoded and kept for the next who signs in
 ``gathering``   calls that arrive together share their queries

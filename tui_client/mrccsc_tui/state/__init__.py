@@ -6,7 +6,7 @@
 ``database``   SQLite files
 ``log``        the contiguous tail of one conversation's log
 ``store``      the one store; ``apply(frame) → changes``, without I/O
-``reducers_*`` one function for each frame a server can send
+``reducers``   one function for each frame a server can send
 ``cache``      the last state on disk, for the next start
 ``notes``      drafts, and what the screens remember
 """

@@ -2,7 +2,8 @@
 
 ===============  ===========================================================================================
 ``address``      where Redis is, and which client is able to speak to it
-``wire``         what is asked of a client; ``plain`` (asyncio-redis) and ``secure`` (redis-py) give it
+``wire``         what is asked of a client; ``plain`` (asyncio-redis) and ``secure`` (redis-py) give it;
+                 ``replies`` reads what Redis answers
 ``link``         keeps a wire up: time limits, supervision, beginning anew
 ``lua``          the scripts inside Redis, and the map of its keys
 ``hints``        hints as lines

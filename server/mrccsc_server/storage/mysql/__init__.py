@@ -10,6 +10,7 @@
 ``saying``      plain messages → the few statements that store them
 ``statements``  what the stores write their work in, on a link: set-wise, in few round trips
 ``database``    transactions with deadlines and retries
+``ticks``       the database's clock, carried on from when it was last asked
 ``schema``      migrating, and telling why a database cannot be used
 ``store``       all stores on one database
 """
