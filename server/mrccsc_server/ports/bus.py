@@ -105,15 +105,15 @@ class Bus(Protocol):
         ...
 
     async def follow(self, users: Collection[int], conversations: Collection[int]) -> None:
-        """Have use for the hints of these from now on. Returns when they would arrive; never raises.
+        """Subscribe this node to hints for these users and conversations.
 
-        While the bus is away it returns at once or within ``limits.bus_time`` seconds, and what is followed is made
-        good when the bus is back, before :meth:`Hearer.gap`. Following twice is following once.
+        Returns once subscribed, or at the latest after ``limits.bus_time`` seconds; what could not be is
+        subscribed to when the bus is back, before :meth:`Hearer.gap`. Never raises; idempotent.
         """
         ...
 
     def unfollow(self, users: Collection[int], conversations: Collection[int]) -> None:
-        """Have no use for them any more. Some hints may still arrive."""
+        """Unsubscribe this node from them. Some hints may still arrive."""
         ...
 
     def listen(self, hearer: Hearer) -> None:

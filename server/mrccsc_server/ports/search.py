@@ -8,7 +8,11 @@ from mrccsc_shared.entry import Entry
 
 
 class SearchIndex(Protocol):
-    """An inverted table of our own tokens, kept beside the log and behind it by at most two seconds of work."""
+    """An inverted table of our own tokens, kept beside the log and behind it.
+
+    By about two seconds where the node has time for it. A node that is busy to its limit works messages off first and
+    indexes in a fiftieth of its time, so that search may fall behind by minutes; :attr:`behind` tells.
+    """
 
     @property
     def behind(self) -> int:

@@ -15,7 +15,10 @@ class Store(Protocol):
     """One database: all stores on it."""
 
     committers: int
-    """Commits that are worth having in flight at once, of different conversations: one where there is one writer."""
+    """How many :meth:`Log.append` calls are worth running at once; no two share a conversation.
+
+    SQLite 2: one is planned while the other is stored. MySQL: half the pool.
+    """
     accounts: Accounts
     sessions: Sessions
     contacts: Contacts

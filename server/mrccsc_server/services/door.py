@@ -26,7 +26,7 @@ class Door:
 
 
 def make_door(registration: RegistrationMode, throttles: Throttles, clock: Clock, limits: Limits) -> Door:
-    """The door as the limits say."""
+    """A door with the rates, free guesses and delays of ``limits``; on all nodes together where ``throttles`` are."""
 
     def guesses(name: str, free: int) -> Guesses:
         return throttles.guesses(name, free=free, delay=limits.failure_delay, delay_max=limits.failure_delay_max)

@@ -313,7 +313,7 @@ class Live:
             self._advance(conversation)
 
     def _come_to(self, conversation: LiveConversation, head: int) -> None:
-        """Somebody here begins at ``head``; where nobody has begun, delivery begins there."""
+        """Start delivery at ``head`` if there is no position yet; else note that the log reaches ``head``."""
         if conversation.applied is None:
             conversation.applied = head
             conversation.answer_upto(head)

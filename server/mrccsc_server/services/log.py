@@ -29,12 +29,13 @@ log = logging.getLogger(__name__)
 
 
 WORTH = 24
-"""Operations that must wait at least for a commit to begin while another is in flight: enough that what a commit costs
-in any case is shared. Where more are in flight, as many must wait: of two commits that take turns, the database works
-on the one while the node makes the other, and that goes best with halves."""
-
 WORTH_MOST = 64
-"""Operations that need not wait for more: a large commit that hangs holds up only its own conversations."""
+"""The minimum of operations queued before a second commit starts beside one in flight: as many as are in flight,
+clamped to these two.
+
+As many: of two commits that take turns, the database works on the one while the node makes the other, and that goes
+best with halves. Not fewer: what a commit costs in any case is to be shared. Not more: a large commit that hangs holds
+up only its own conversations."""
 
 
 class _Submission(Arrival):
@@ -84,7 +85,7 @@ class LogService:
         self._aloft = 0
         """Operations in the commits that are in flight."""
         self._worth = WORTH
-        """Operations that must wait for a commit to begin beside others: as many as these have, within bounds."""
+        """The minimum queued before a commit starts beside those in flight: see :data:`WORTH`."""
         self._open = 0
         self._idle = asyncio.Event()
         self._idle.set()

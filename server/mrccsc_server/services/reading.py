@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from mrccsc_server.domain.fitting import LIST_BYTES
 from mrccsc_server.ports import Page, Store
@@ -40,15 +40,24 @@ INDEX_REST_BUSY = 49.0
 limit search falls behind, and catches up when that is over."""
 
 INDEX_REST_MAX = 3.0
-"""Seconds."""
+"""Seconds that it rests at most after one piece, however long that took."""
 
 
 class Reading:
     """What was said before."""
 
-    def __init__(self, store: Store, used: Callable[[], float] = time.process_time) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        used: Callable[[], float] = time.process_time,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
         self._store = store
         self._used = used
+        self._clock = clock
+        self._sleep = sleep
         self._commits = 0
         self._operations = 0
 
@@ -84,7 +93,7 @@ class Reading:
 
     async def index(self) -> None:
         """Keep the search index up to date, beside the log and never in its way; until cancelled."""
-        clock = asyncio.get_running_loop().time
+        clock = self._clock
         while True:
             began = clock()
             try:
@@ -102,11 +111,10 @@ class Reading:
 
     async def _is_busy(self, seconds: float) -> bool:
         """Whether the node is busy within the next seconds."""
-        clock = asyncio.get_running_loop().time
-        began, used, commits, operations = clock(), self._used(), self._commits, self._operations
-        await asyncio.sleep(seconds)
+        began, used, commits, operations = self._clock(), self._used(), self._commits, self._operations
+        await self._sleep(seconds)
         crowded = self._operations - operations >= CROWDED * max(1, self._commits - commits)
-        return self._used() - used >= (BUSY_CROWDED if crowded else BUSY) * (clock() - began)
+        return self._used() - used >= (BUSY_CROWDED if crowded else BUSY) * (self._clock() - began)
 
 
 def _position(cursor: str | None) -> int | None:

@@ -13,15 +13,15 @@ Spawn = Callable[[Coroutine[object, object, None]], object]
 """Runs a coroutine in the background and reports its failure."""
 
 PATIENCE = 0.05
-"""Seconds that a few wait for a batch that is under way before they go on beside it."""
+"""Seconds that fewer than a quarter of a batch wait for the one that is under way before they start beside it."""
 
 
 class Together(Generic[T]):
-    """Hands what is added to ``work``, in order, in batches of at most ``most``.
+    """Runs ``work`` on queued items in FIFO batches of at most ``most``; at most two batches at a time.
 
-    A batch holds all that came in one turn of the loop, or while another was under way. A second one begins beside it
-    when it would be a quarter full, or when the first is slow, so that it does not hold up everybody. ``work`` answers
-    for each of its batch and does not raise.
+    The first starts in the next turn of the loop, with all that came until then. The second starts when a quarter of
+    ``most`` waits, or after 50 ms, so that a slow batch does not hold up everybody. ``work`` answers for each of its
+    batch and does not raise.
     """
 
     def __init__(self, work: Callable[[list[T]], Awaitable[None]], spawn: Spawn, *, most: int) -> None:

@@ -43,7 +43,7 @@ _STANDINGS = (
 )
 
 _Standing = list[Any]
-"""A row of that."""
+"""What :data:`_STANDINGS` gives of one membership."""
 
 
 async def read_beginnings(reader: Reader, epoch: str, faces: Faces, beginnings: Sequence[Beginning]) -> list[Draft]:
@@ -193,7 +193,7 @@ def _frame(conv: int, entries: Sequence[bytes], *, limited: bool) -> bytes:
 
 
 def _length(part: bytes) -> int:
-    """With the comma after it."""
+    """The bytes that a part takes in its list: it and the comma after it."""
     return len(part) + 1
 
 

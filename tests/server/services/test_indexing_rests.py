@@ -2,51 +2,70 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
-from mrccsc_server.services.reading import CROWDED, Reading
+import pytest
+
+from mrccsc_server.services.reading import CROWDED, INDEX_PAUSE, INDEX_REST_MAX, Reading
 
 WORK = 0.01
-"""Seconds of one piece of indexing, of which there is always another."""
+"""Seconds of one piece of indexing."""
 
 
-class Index:
-    """A store of which only the index is asked. Each piece of work is done while commits go on."""
+class Enough(Exception):
+    """As many pauses as were asked for."""
 
-    def __init__(self) -> None:
+
+class Node:
+    """Time that passes only in work and in pauses, of which the node uses a share; one commit goes on in each."""
+
+    def __init__(self, *, share: float = 0.0, operations: int = 1, work: float = WORK, behind: bool = True) -> None:
         self.search = self
-        self.done = 0
+        self.time = 0.0
+        self.pauses: list[float] = []
+        self._share = share
+        self._operations = operations
+        self._work = work
+        self._behind = behind
+        store: Any = self
+        self._reading = Reading(store, used=lambda: share * self.time, clock=lambda: self.time, sleep=self._sleep)
+        self._wanted = 0
 
     async def index(self, most: int) -> int:
-        await asyncio.sleep(WORK)
-        self.done += 1
-        return most
+        self.time += self._work
+        return most if self._behind else most - 1
+
+    async def _sleep(self, seconds: float) -> None:
+        if len(self.pauses) == self._wanted:
+            raise Enough
+        self.pauses.append(round(seconds, 3))
+        self.time += seconds
+        self._reading.committed(self._operations)
+
+    async def rests(self, count: int) -> list[float]:
+        """The first pauses that the index makes."""
+        self._wanted = count
+        with pytest.raises(Enough):
+            await self._reading.index()
+        return self.pauses
 
 
-async def pieces(share: float, operations: int, seconds: float = 0.3) -> int:
-    """How many pieces are done on a node that uses that share of a core and has so many operations in each commit."""
-    index: Any = Index()
-    reading = Reading(index, lambda: share * asyncio.get_running_loop().time())
-    indexing = asyncio.create_task(reading.index())
-    ends = asyncio.get_running_loop().time() + seconds
-    while asyncio.get_running_loop().time() < ends:
-        reading.committed(operations)
-        await asyncio.sleep(0.002)
-    indexing.cancel()
-    await asyncio.gather(indexing, return_exceptions=True)
-    done: int = index.done
-    return done
+@pytest.mark.parametrize("node", [{"share": 0.5, "operations": 2}, {"share": 0.1, "operations": CROWDED * 2}])
+async def test_the_index_is_worked_off_where_there_is_time(node: dict[str, Any]) -> None:
+    assert await Node(**node).rests(3) == [WORK] * 3
 
 
-async def test_the_index_is_worked_off_where_there_is_time() -> None:
-    assert await pieces(0.5, 2) > 4
-    assert await pieces(0.1, CROWDED * 2) > 4
+@pytest.mark.parametrize("node", [{"share": 0.9, "operations": 1}, {"share": 0.4, "operations": CROWDED * 2}])
+async def test_it_rests_where_the_node_uses_its_core_or_many_share_a_commit(node: dict[str, Any]) -> None:
+    # At least 49 times as long as it worked, looking up after each pause.
+    assert await Node(**node).rests(8) == [WORK, *[INDEX_PAUSE] * 3] * 2
 
 
-async def test_it_rests_where_the_node_uses_its_core() -> None:
-    assert await pieces(0.9, 1) <= 2
+async def test_it_looks_again_after_a_pause_when_nothing_is_behind() -> None:
+    assert await Node(behind=False).rests(2) == [INDEX_PAUSE] * 2
 
 
-async def test_it_rests_where_many_share_a_commit_though_the_node_uses_half_a_core() -> None:
-    assert await pieces(0.4, CROWDED * 2) <= 2
+@pytest.mark.parametrize("share", [0.0, 0.9])
+async def test_a_long_piece_is_followed_by_a_bounded_rest(share: float) -> None:
+    pauses = await Node(share=share, work=60.0).rests(2)
+    assert pauses == [INDEX_REST_MAX] * 2
