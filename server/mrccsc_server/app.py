@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
 from mrccsc_server import endpoint
-from mrccsc_server.availability import Availability
+from mrccsc_server.availability import BEAT, Availability
 from mrccsc_server.clock import SystemClock
 from mrccsc_server.cluster import ClusterError, make_cluster
 from mrccsc_server.config import Settings
@@ -44,9 +44,6 @@ FINISH = 2.0
 
 LEAVE = 1.0
 """Seconds to take leave of the other nodes."""
-
-BEAT = 1.0
-"""Seconds between two signs that the event loop runs."""
 
 RETRY = 1.0
 """Seconds between two attempts to open a database that is away at the start."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
 import regex
 
@@ -54,12 +55,19 @@ def check_name(name: str, what: str = "display name") -> str:
     return name
 
 
-def check_topic(topic: str) -> str:
-    """A topic or presence text: at most 256 characters on one line, without control and bidi characters."""
+def check_password(password: str) -> str:
+    """A new password: 8–256 characters, of any kind."""
+    if not limits.MIN_PASSWORD <= len(password) <= limits.MAX_PASSWORD:
+        raise Refusal(ErrorCode.INVALID, f"A password has {limits.MIN_PASSWORD} to {limits.MAX_PASSWORD} characters.")
+    return password
+
+
+def check_topic(topic: str, what: str = "topic") -> str:
+    """A topic or status text: at most 256 characters on one line, without control and bidi characters."""
     if len(topic) > limits.MAX_TOPIC:
-        raise Refusal(ErrorCode.TOO_LARGE, f"A topic has at most {limits.MAX_TOPIC} characters.")
+        raise Refusal(ErrorCode.TOO_LARGE, f"A {what} has at most {limits.MAX_TOPIC} characters.")
     if any(_is_control(char) for char in topic):
-        raise Refusal(ErrorCode.INVALID, "A topic has no control or bidi characters.")
+        raise Refusal(ErrorCode.INVALID, f"A {what} has no control or bidi characters.")
     return topic
 
 
@@ -87,17 +95,18 @@ def mentioned_names(text: str) -> list[str]:
     A mention stands outside longer words and mail addresses; a full stop that ends the sentence is not
     part of it, so ``@bob.`` yields both ``bob.`` and ``bob``: who is a member decides.
     """
+    return list(dict.fromkeys(name for _, names in find_mentions(text) for name in names))
+
+
+def find_mentions(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Where each ``@`` of a mention stands, and the user names that may be meant, lower case, the longest first."""
     if "@" not in text:
-        return []
-    names: dict[str, None] = {}
+        return
     for match in _MENTION.finditer(text):
-        name = match[1].lower()
-        while len(name) >= 2:
-            names[name] = None
-            if name[-1] not in "._-":
-                break
-            name = name[:-1]
-    return list(names)
+        names = [match[1].lower()]
+        while len(names[-1]) > 2 and names[-1][-1] in "._-":
+            names.append(names[-1][:-1])
+        yield match.start(), names
 
 
 def fold(text: str) -> str:

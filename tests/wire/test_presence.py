@@ -146,3 +146,9 @@ async def test_offline_cannot_be_chosen(stage: Stage) -> None:
     (alice,) = await stage.people("alice")
     await alice.refused("invalid", "presence.set", status="offline")
     await alice.refused("invalid", "presence.set", status="Away")
+
+
+async def test_a_status_text_that_cannot_stand_is_refused_by_its_name(stage: Stage) -> None:
+    (alice,) = await stage.people("alice")
+    refused = await alice.answer("presence.set", status="away", text="a\x07b")
+    assert (refused["code"], refused["message"]) == ("invalid", "A status text has no control or bidi characters.")

@@ -22,7 +22,7 @@ from mrccsc_server.start_error import StartError
 from mrccsc_server.storage import make_store
 from mrccsc_server.telemetry.logging import escape
 from mrccsc_shared.errors import Refusal
-from mrccsc_shared.limits import MAX_PASSWORD, MIN_PASSWORD
+from mrccsc_shared.text import check_password
 
 T = TypeVar("T")
 
@@ -132,6 +132,7 @@ def _ask_password() -> str:
             raise StartError("The two are not the same; nothing was changed.")
     else:
         password = sys.stdin.readline().rstrip("\r\n")
-    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-        raise StartError(f"A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters; nothing was changed.")
-    return password
+    try:
+        return check_password(password)
+    except Refusal as refusal:
+        raise StartError(f"{refusal.message} Nothing was changed.") from None

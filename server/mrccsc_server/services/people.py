@@ -72,7 +72,7 @@ class People:
 
     async def set_status(self, session: Session, status: ChosenStatus, text: str | None) -> None:
         """Choose how one is seen."""
-        chosen = check_topic(text) if text else None
+        chosen = check_topic(text, "status text") if text else None
         await self._store.accounts.set_status(session.user, status, chosen)
         await self._presence.choose(session.user, Chosen(status, chosen))
 

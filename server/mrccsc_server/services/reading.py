@@ -14,7 +14,7 @@ from mrccsc_shared.entry import Entry
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.messages.history import HistoryGet, SearchMessages
 
-_logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 INDEX_PAUSE = 0.2
 """Seconds between two looks for entries to index: what was sent is found well within two seconds."""
@@ -101,7 +101,7 @@ class Reading:
             except Refusal:
                 done = 0
             except Exception:
-                _logger.exception("Indexing failed; it goes on with the next entries")
+                log.exception("Indexing failed; it goes on with the next entries")
                 done = 0
             worked = clock() - began
             pause = INDEX_PAUSE if done < INDEX_BATCH else min(INDEX_REST_MAX, INDEX_REST * worked)

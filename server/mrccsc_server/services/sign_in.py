@@ -14,7 +14,6 @@ from mrccsc_server.services.live import Live
 from mrccsc_server.services.opening import Newcomer, Opening
 from mrccsc_server.services.resuming import Knock, Resuming
 from mrccsc_server.services.session import Session
-from mrccsc_shared import limits as protocol
 from mrccsc_shared.errors import CloseCode, ErrorCode, Refusal
 from mrccsc_shared.messages.session import (
     AccountRegister,
@@ -22,7 +21,7 @@ from mrccsc_shared.messages.session import (
     DeviceInfo,
     SessionLogin,
 )
-from mrccsc_shared.text import check_name, check_username
+from mrccsc_shared.text import check_name, check_password, check_username
 
 SWEEP_SECONDS = 15.0
 """Seconds between two looks at whether the sessions that are connected here were ended elsewhere."""
@@ -209,11 +208,3 @@ class SignIn:
             if session.id not in alive:
                 session.logged_out = True
                 session.sink.close(CloseCode.REVOKED)
-
-
-def check_password(password: str) -> None:
-    """Raise ``invalid`` unless the password may be used."""
-    if not protocol.MIN_PASSWORD <= len(password) <= protocol.MAX_PASSWORD:
-        raise Refusal(
-            ErrorCode.INVALID, f"A password has {protocol.MIN_PASSWORD} to {protocol.MAX_PASSWORD} characters."
-        )

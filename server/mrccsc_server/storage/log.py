@@ -30,7 +30,7 @@ _CIDS = 256
 _SHAPELESS = frozenset((Send, Edit, Delete, React))
 """Operations that change no facts and no memberships."""
 
-_logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class _Appended(NamedTuple):
@@ -243,7 +243,7 @@ class StoredLog:
                     for part in (operations[:half], operations[half:])
                 ]
                 return _Appended([outcome for part in halves for outcome in part.outcomes], None, {})
-            _logger.warning("the database refused an entry: %s", error)
+            log.warning("the database refused an entry: %s", error)
             return _Appended([Refusal(ErrorCode.INVALID, "The server cannot store that.")], None, {})
         transaction.grown += plan.changes.entries
         return _Appended(outcomes, facts, premises)

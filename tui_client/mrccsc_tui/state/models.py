@@ -14,9 +14,6 @@ from mrccsc_shared.messages.contact import Relation
 from mrccsc_shared.messages.conversation import ConversationKind
 from mrccsc_shared.messages.presence import Status
 
-LAST_TEXT = 200
-"""Characters of text that :attr:`Conversation.last` may have."""
-
 FORMER = "a former member"
 """What somebody is called of whom no name is known: those who left before the user came."""
 

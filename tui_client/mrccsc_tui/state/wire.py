@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Any, Literal, assert_never
 
 from mrccsc_shared.entry import KINDS, EntryKind
+from mrccsc_shared.limits import LAST_TEXT
 from mrccsc_tui.sanitize import line
 from mrccsc_tui.sanitize import text as safe_text
 from mrccsc_tui.state.models import (
-    LAST_TEXT,
     Amendment,
     Contact,
     Conversation,

@@ -33,7 +33,7 @@ PAUSE = 0.01
 
 _CONSISTENT = (b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", b"START TRANSACTION READ ONLY")
 
-_logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class MysqlDatabase:
@@ -78,7 +78,7 @@ class MysqlDatabase:
                 async with asyncio.timeout(self.limits.database_time):
                     await self._idle.wait()
             except TimeoutError:
-                _logger.warning("the database did not finish what was queued")
+                log.warning("the database did not finish what was queued")
         await pool.close()
 
     async def read(self, work: Callable[[Reader], Coroutine[Any, Any, T]], *, consistent: bool = False) -> T:
@@ -166,18 +166,18 @@ class MysqlDatabase:
                 result = await attempt(careful)
             except (Careless, Unstorable) as error:
                 if careful:
-                    _logger.warning("the database refused a change: %s", error)
+                    log.warning("the database refused a change: %s", error)
                     raise Refusal(ErrorCode.INVALID, "The server cannot store that.") from None
                 careful = True
             except Conflict as conflict:
-                _logger.info("a transaction is run again: %s", conflict)
+                log.info("a transaction is run again: %s", conflict)
             except _Unknown as lost:  # A Lost too.
                 if not repeatable:
                     self._report(str(lost))
                     break
                 unknown = True
             except Lost as lost:
-                _logger.info("a connection was lost: %s", lost)
+                log.info("a connection was lost: %s", lost)
             except (Failed, StoreError) as failed:
                 self._report(str(failed))
                 if not unknown:  # Else it is worth some patience to find out.
@@ -185,7 +185,7 @@ class MysqlDatabase:
             else:
                 if self._failing:
                     self._failing = False
-                    _logger.warning("the database answers again")
+                    log.warning("the database answers again")
                 return result
         raise Refusal(ErrorCode.UNAVAILABLE)
 
@@ -219,7 +219,7 @@ class MysqlDatabase:
         """Once, however many calls fail."""
         if not self._failing:
             self._failing = True
-            _logger.warning("the database does not do its work: %s", why)
+            log.warning("the database does not do its work: %s", why)
 
 
 class _Unknown(Lost):

@@ -18,7 +18,7 @@ from mrccsc_server.storage.mysql.asyncmy_connection import AsyncmyConnection
 from mrccsc_server.storage.mysql.errors import Failed, Lost, explain, no_tls
 from mrccsc_server.storage.mysql.url import Address
 
-_logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 CONNECT_TIME = 5.0
 """Seconds until a connection must be there."""
@@ -149,7 +149,7 @@ async def connect(address: Address, seconds: float) -> Link:
         _close(opened)
         raise
     except Exception as error:
-        _logger.debug("connecting failed", exc_info=error)
+        log.debug("connecting failed", exc_info=error)
         _close(opened)
         raise explain(error, address) from None
     except BaseException:

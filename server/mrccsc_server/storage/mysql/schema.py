@@ -30,7 +30,7 @@ OLDEST_MYSQL = (8, 0)
 
 _VERSION = "schema"
 
-_logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 async def prepare(address: Address) -> Identity:
@@ -66,7 +66,7 @@ async def _warn_of_losses(link: Link, address: Address) -> None:
     """Say so when the server acknowledges commits before they are on its disk."""
     ((flush, binlog, sync),) = await _rows(link, "SELECT @@innodb_flush_log_at_trx_commit, @@log_bin, @@sync_binlog")
     if flush != 1 or (binlog and sync != 1):
-        _logger.warning(
+        log.warning(
             "The database %s may lose what it has acknowledged when its machine fails:"
             " set innodb_flush_log_at_trx_commit = 1, and sync_binlog = 1 where it writes a binary log.",
             address.shown,

@@ -26,7 +26,7 @@ THREADS = 2
 _CHECK_EVERY = 100_000
 """Steps of SQLite's machine between two looks at the deadline: about a millisecond."""
 
-_logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Readers:
             except Exception as error:  # noqa: BLE001 - whatever happens, the caller gets an answer
                 if not failing:  # Once, however many reads fail.
                     failing = True
-                    _logger.warning("reading from the database failed: %s", error)
+                    log.warning("reading from the database failed: %s", error)
                 if connection is not None:
                     connection.close()
                     connection = None

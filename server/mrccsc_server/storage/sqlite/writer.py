@@ -32,7 +32,7 @@ ERASE_DELAY = 1.0
 ERASE_WAIT_MS = 100
 """Milliseconds that cutting the log off waits for readers before it is tried again later."""
 
-_logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class Writer:
             return
         if self._failing:
             self._failing = False
-            _logger.warning("the database takes writes again")
+            log.warning("the database takes writes again")
         if transaction.erased and self._erase_at is None:
             self._erase_at = time.monotonic() + ERASE_DELAY
         self._delivery.deliver(results, transaction.grown)
@@ -186,7 +186,7 @@ class Writer:
         """Leave nothing half done; the next batch begins on a new connection."""
         if not self._failing:
             self._failing = True
-            _logger.warning("the database does not take writes: %s", error)
+            log.warning("the database does not take writes: %s", error)
         self._disconnect()
 
     def _disconnect(self) -> None:
@@ -196,7 +196,7 @@ class Writer:
         try:
             connection.close()  # Rolls back what is open.
         except sqlite3.Error as error:
-            _logger.warning("closing the database failed: %s", error)
+            log.warning("closing the database failed: %s", error)
 
     def _erase(self) -> None:
         """Cut the write-ahead log off: it holds earlier versions of pages, deleted texts among them."""

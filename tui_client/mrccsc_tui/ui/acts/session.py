@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
-from mrccsc_shared.limits import MAX_PASSWORD, MIN_PASSWORD
 from mrccsc_shared.messages.presence import ChosenStatus
-from mrccsc_shared.text import check_name
+from mrccsc_shared.text import check_name, check_password
 from mrccsc_tui.ui.desk import Complaint, Desk
 from mrccsc_tui.ui.glyphs import PRESENCE_WORDS
 from mrccsc_tui.ui.screens.forms import Field
@@ -51,16 +50,11 @@ async def rename(desk: Desk, name: str) -> None:
 
 async def ask_for_password(desk: Desk) -> None:
     """Change the password."""
-
-    def check(text: str) -> None:
-        if not MIN_PASSWORD <= len(text) <= MAX_PASSWORD:
-            raise Complaint(f"A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters.")
-
     values = await desk.fill(
         "Change the password",
         [
             Field("old", "Now", secret=True, required=True),
-            Field("new", "New", secret=True, required=True, check=check),
+            Field("new", "New", secret=True, required=True, check=check_password),
             Field("again", "Once more", secret=True, required=True),
         ],
         "change",

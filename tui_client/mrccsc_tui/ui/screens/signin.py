@@ -12,8 +12,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Label, Static
 
 from mrccsc_shared.errors import Refusal
-from mrccsc_shared.limits import MAX_PASSWORD, MIN_PASSWORD
-from mrccsc_shared.text import check_name, check_username
+from mrccsc_shared.text import check_name, check_password, check_username
 from mrccsc_tui.client import ChatClient, RequestError
 from mrccsc_tui.ui.keymap import SIGN_IN, bindings
 from mrccsc_tui.ui.screens.forms import Choice
@@ -169,8 +168,11 @@ class SignInScreen(Screen[None]):
         password = self.query_one("#password", Input).value
         if not password:
             return "password", "A password is needed."
-        if self._registers and not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-            return "password", f"A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters."
+        try:
+            if self._registers:
+                check_password(password)
+        except Refusal as refusal:
+            return "password", str(refusal)
         return None
 
     @property

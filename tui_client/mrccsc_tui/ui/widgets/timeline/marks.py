@@ -6,10 +6,11 @@ import re
 from collections.abc import Collection
 from typing import Literal, NamedTuple
 
+from mrccsc_shared.text import find_mentions
+
 MarkKind = Literal["link", "mention", "mention-me"]
 
 _LINK = re.compile(r"https?://[^\s<>\"'`\u2500-\u259f]{1,2000}", re.IGNORECASE)
-_MENTION = re.compile(r"(?<![\w.@-])@([A-Za-z0-9][A-Za-z0-9._-]{1,31})(?![\w@-])")
 _TRAILING = ".,;:!?)]}*_…»”’"
 
 
@@ -28,15 +29,13 @@ def find_marks(text: str, mentioned: Collection[str] = (), me: str = "") -> list
         for match in _LINK.finditer(text):
             url = trim_link(match[0])
             marks.append(Mark(match.start(), match.start() + len(url), "link"))
-    if mentioned and "@" in text:
-        for match in _MENTION.finditer(text):
-            name = match[1].lower()
-            while name and name not in mentioned and name[-1] in "._-":
-                name = name[:-1]
-            if name in mentioned:
-                end = match.start() + 1 + len(name)
-                if not any(mark.start < end and match.start() < mark.end for mark in marks):
-                    marks.append(Mark(match.start(), end, "mention-me" if name == me else "mention"))
+    if mentioned:
+        for start, names in find_mentions(text):
+            name = next((name for name in names if name in mentioned), None)
+            if name is not None:
+                end = start + 1 + len(name)
+                if not any(mark.start < end and start < mark.end for mark in marks):
+                    marks.append(Mark(start, end, "mention-me" if name == me else "mention"))
         marks.sort()
     return marks
 
