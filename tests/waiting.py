@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 PATIENCE = 20.0
 """Seconds after which something that should happen will not: generous, for slow machines under load."""
@@ -16,3 +16,14 @@ async def wait_until(condition: Callable[[], object], what: str = "the condition
     while not condition():
         assert loop.time() < deadline, f"{what} did not become true in {patience:g} s"
         await asyncio.sleep(0.01)
+
+
+async def wait_for(
+    condition: Callable[[], Awaitable[object]], what: str = "the condition", patience: float = PATIENCE
+) -> None:
+    """:func:`wait_until` for what must be asked for; the last question is not interrupted."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + patience
+    while not await condition():
+        assert loop.time() < deadline, f"{what} did not become true in {patience:g} s"
+        await asyncio.sleep(0.1)

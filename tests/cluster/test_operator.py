@@ -16,7 +16,7 @@ import pytest
 from tests.client.party import Party
 from tests.cluster.load import gather_group
 from tests.cluster.site import Site
-from tests.waiting import wait_until
+from tests.waiting import wait_for, wait_until
 from tools.cluster.cluster import Cluster
 from tools.cluster.mariadb import PASSWORD
 from tools.cluster.node import COMMAND, Node
@@ -42,27 +42,28 @@ async def operate(site: Site, *argv: str, code: int = 0) -> str:
 
 async def heard(site: Site, connections: list[int]) -> None:
     """Wait until the nodes have told each other how many connections they have, which they do once a second."""
-    async with asyncio.timeout(60):
-        while [node["connections"] for node in json.loads(await operate(site, "nodes", "--json"))] != connections:
-            await asyncio.sleep(0.1)
+
+    async def told() -> bool:
+        return [node["connections"] for node in await listed(site)] == connections
+
+    await wait_for(told, f"the nodes having {connections}", patience=60)
+
+
+async def listed(site: Site) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads(await operate(site, "nodes", "--json"))
+    return found
 
 
 async def test_the_nodes_are_listed(party: Party, site: Site) -> None:
     for _ in range(6):
         await party.person("ann")
-
-    async def counted() -> list[dict[str, object]]:
-        found: list[dict[str, object]] = json.loads(await operate(site, "nodes", "--json"))
-        return found
-
-    while [node["connections"] for node in await counted()] != [2, 2, 2]:
-        await asyncio.sleep(0.1)
+    await heard(site, [2, 2, 2])
     head, *rows = (await operate(site, "nodes")).splitlines()
     assert head.split() == ["NODE", "ADDRESS", "VERSION", "SINCE", "CONNECTIONS", "STATE"]
     for node, row in zip(site.nodes, rows, strict=True):
         pattern = rf"{node.name} +127\.0\.0\.1:{node.port} +\d+\.\d+\.\d+ +\d{{4}}-\d\d-\d\d \d\d:\d\d +2 +serving"
         assert re.fullmatch(pattern, row), row
-    assert {node["state"] for node in await counted()} == {"serving"}
+    assert {node["state"] for node in await listed(site)} == {"serving"}
 
 
 async def test_two_nodes_of_one_name_are_reported_and_do_no_harm(party: Party, site: Site) -> None:
@@ -102,22 +103,33 @@ async def test_an_empty_node_gets_its_share(party: Party, site: Site) -> None:
     last = site.nodes[-1]
     await site.do(last.restart)
     await wait_until(lambda: talk.is_off(last.name), "everybody being elsewhere", patience=60)
+
+    async def greets() -> bool:
+        return await site.greeters(1) == [last.name]
+
     # The balancer keeps away from a node for a while after it has refused a connection.
-    while await site.greeters(1) != [last.name]:
-        await asyncio.sleep(0.1)
+    await wait_for(greets, "new clients being sent there", patience=60)
     await heard(site, [6, 6, 0])
     async with talk.going_on():
-        while "go elsewhere" not in (said := await operate(site, "rebalance")):
-            # The nodes tell each other once a second.
-            await asyncio.sleep(0.2)
-        assert f"{site.nodes[0].name} asks 2 clients of 6 to go elsewhere." in said
+        said: list[str] = []
+
+        async def asks() -> bool:
+            said.append(await operate(site, "rebalance"))
+            return "go elsewhere" in said[-1]
+
+        # The nodes tell each other once a second.
+        await wait_for(asks, "some being asked to go elsewhere", patience=60)
+        assert f"{site.nodes[0].name} asks 2 clients of 6 to go elsewhere." in said[-1]
         await wait_until(
             lambda: sum(one.status.online and one.status.node == last.name for one in talk.people) == 4,
             "four of twelve being there",
             patience=60,
         )
-    while "even" not in await operate(site, "rebalance"):
-        await asyncio.sleep(0.2)
+
+    async def even() -> bool:
+        return "even" in await operate(site, "rebalance")
+
+    await wait_for(even, "the nodes being even", patience=60)
 
 
 async def test_an_epoch_is_not_changed_under_running_nodes(site: Site) -> None:
@@ -206,10 +218,14 @@ async def workers(site: Site, tmp_path: Path) -> AsyncIterator[Workers]:
 async def test_workers_share_one_port(party: Party, site: Site, workers: Workers) -> None:
     assert set(re.findall(r"accepts on 127\.0\.0\.1:(\d+)", workers.output)) == {str(workers.port)}
     met = set()
-    while len(met) < 3:
+
+    async def all_met() -> bool:
         reader, writer = await asyncio.open_connection("127.0.0.1", workers.port)
         met.add(json.loads(await reader.readline())["node"])
         writer.close()
+        return len(met) == 3
+
+    await wait_for(all_met, "all three workers greeting", patience=60)
     assert met == {"team-1", "team-2", "team-3"}
     names = [node["name"] for node in json.loads(await operate(site, "nodes", "--json"))]
     assert names == ["node-1", "node-2", "node-3", "team-1", "team-2", "team-3"]

@@ -61,16 +61,24 @@ class Server:
                     ready.set()
         ready.set()
 
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    def wait(self) -> int:
+        """Its exit code, once it has ended."""
+        return self._process.wait(30)
+
     def kill(self) -> None:
         """kill -9."""
         self._process.kill()
-        self._process.wait(30)
+        self.wait()
 
     def stop(self) -> int:
         """SIGTERM, and wait. Returns the exit code."""
-        self._process.send_signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
         try:
-            return self._process.wait(30)
+            return self.wait()
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError("the server did not end on SIGTERM") from None
@@ -78,10 +86,6 @@ class Server:
     @property
     def pid(self) -> int:
         return self._process.pid
-
-    @property
-    def exit_code(self) -> int:
-        return self._process.wait(30)
 
     @property
     def is_running(self) -> bool:

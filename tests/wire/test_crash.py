@@ -163,7 +163,7 @@ async def test_a_second_server_on_the_same_folder_is_refused(folder: Path) -> No
         assert "Traceback" not in said
         assert said.count("\n") == 1, said
         assert str(server.pid) in said or str(server.port) in said, "it names the first"
-        assert second.exit_code == 2
+        assert second.wait() == 2
     else:
         second.stop()
         raise AssertionError("two servers on one folder")

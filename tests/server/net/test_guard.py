@@ -24,6 +24,14 @@ def guard() -> Iterator[Guard]:
     guard.close()
 
 
+@pytest.fixture
+def silent() -> Iterator[Guard]:
+    """One that hears no beats: what it watches is shut when its patience, which is the other's too, is over."""
+    silent = Guard(patience=0.5)
+    yield silent
+    silent.close()
+
+
 def refuses(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
@@ -71,20 +79,24 @@ async def test_a_blocked_loop_loses_its_port_and_is_told_when_it_runs_again(stag
         assert (await inside.read())["re"] == 1, "connections stay"
 
 
-async def test_a_loop_that_runs_keeps_its_port(stage: Stage, guard: Guard) -> None:
-    node = await stage.node()
+async def test_a_loop_that_runs_keeps_its_port(stage: Stage, guard: Guard, silent: Guard) -> None:
+    node, other = await stage.node(), await stage.node()
     guard.watch(node.sockets)
     async with beating(guard):
-        await asyncio.sleep(1.5)
+        silent.watch(other.sockets)
+        await wait_until(lambda: refuses(other.port), "the port being shut that nobody beats for")
         assert await stage.peer(node)
-    assert node.shut == 0
+        assert node.shut == 0
+        # It was watched all the while.
+        block_until_refused(node.port)
 
 
-async def test_what_is_not_watched_any_more_is_left_alone(stage: Stage, guard: Guard) -> None:
-    node = await stage.node()
+async def test_what_is_not_watched_any_more_is_left_alone(stage: Stage, guard: Guard, silent: Guard) -> None:
+    node, other = await stage.node(), await stage.node()
     guard.watch(node.sockets)
     guard.watch(())
-    time.sleep(1.2)  # noqa: ASYNC251
+    silent.watch(other.sockets)
+    block_until_refused(other.port)
     assert await stage.peer(node)
 
 

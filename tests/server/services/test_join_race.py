@@ -12,7 +12,7 @@ import pytest
 from mrccsc_server.domain.operations import Operation
 from mrccsc_server.domain.planning import Outcome
 from tests.server.services.nodes import town
-from tests.waiting import wait_until
+from tests.waiting import wait_for, wait_until
 
 
 class LateLog:
@@ -97,8 +97,7 @@ async def test_who_joins_while_another_session_of_the_node_begins_misses_nothing
         async def stored() -> bool:
             return await place.head(conv) > start
 
-        while not await stored():
-            await asyncio.sleep(0.01)
+        await wait_for(stored, "the join being stored")
         for _ in range(3):
             a.says(conv)
         await wait_until(lambda: len(a.of("ack")) == 3, "the words being stored")

@@ -161,7 +161,7 @@ async def test_a_new_epoch_only_while_no_server_runs(tmp_path: Path) -> None:
     with running(tmp_path) as server:
         done = attempt(tmp_path, "new-epoch")
         assert done.returncode == 2
-        assert f"process id {server._process.pid}" in done.stderr
+        assert f"process id {server.pid}" in done.stderr
         assert server.stop() == 0
     store = make_store(f"sqlite://{tmp_path}/data/mrccsc.db", Limits())
     await store.open()

@@ -83,7 +83,7 @@ def test_it_says_one_line_when_it_accepts_and_where(tmp_path: Path) -> None:
             said,
         )
         address = json.loads((data(tmp_path) / "server.json").read_text())
-        assert address == {"pid": server._process.pid, "host": "127.0.0.1", "port": server.port, "node": "n1"}
+        assert address == {"pid": server.pid, "host": "127.0.0.1", "port": server.port, "node": "n1"}
         with closing(Line(server.port)):
             pass
         assert server.stop() == 0
@@ -121,7 +121,7 @@ def test_a_second_server_on_the_folder_names_the_first(tmp_path: Path) -> None:
     with running(tmp_path) as server:
         said = refused("--port", "0", "--data-dir", str(data(tmp_path)))
         assert str(data(tmp_path)) in said
-        assert f"process id {server._process.pid}" in said
+        assert f"process id {server.pid}" in said
         assert f"127.0.0.1:{server.port}" in said
         with closing(Line(server.port)):
             pass
@@ -132,7 +132,7 @@ def test_a_killed_server_leaves_the_folder_free(tmp_path: Path) -> None:
         server.kill()
         assert (data(tmp_path) / "server.json").exists()
         server.start()
-        assert json.loads((data(tmp_path) / "server.json").read_text())["pid"] == server._process.pid
+        assert json.loads((data(tmp_path) / "server.json").read_text())["pid"] == server.pid
         assert server.stop() == 0
 
 
@@ -203,14 +203,14 @@ def test_version_and_help() -> None:
 def test_at_the_end_clients_are_told_to_come_back(tmp_path: Path, number: signal.Signals) -> None:
     with running(tmp_path) as server:
         lines = [Line(server.port) for _ in range(20)]
-        server._process.send_signal(number)
+        server.signal(number)
         lasts = [line.read() for line in lines]
         for line, last in zip(lines, lasts, strict=True):
             assert (last["type"], last["code"], last["reconnect"]) == ("closing", "going_away", True)
             assert last["after"] >= 0
             assert line.file.readline() == b""
             line.close()
-        assert server._process.wait(PATIENCE) == 0
+        assert server.wait() == 0
         with pytest.raises(ConnectionRefusedError):
             Line(server.port)
 
@@ -218,16 +218,16 @@ def test_at_the_end_clients_are_told_to_come_back(tmp_path: Path, number: signal
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_a_second_signal_ends_at_once(tmp_path: Path, number: signal.Signals) -> None:
     with running(tmp_path) as server, closing(Line(server.port)) as line:
-        server._process.send_signal(number)
+        server.signal(number)
         assert line.read()["type"] == "closing"
         # The client does not close, so the server would wait a while for it.
-        server._process.send_signal(number)
-        assert server._process.wait(PATIENCE) == 128 + number
+        server.signal(number)
+        assert server.wait() == 128 + number
 
 
 def test_a_stopped_server_is_shut_by_its_guard_and_listens_again(tmp_path: Path) -> None:
     with running(tmp_path) as server:
-        server._process.send_signal(signal.SIGSTOP)
+        server.signal(signal.SIGSTOP)
         deadline = time.monotonic() + PATIENCE
         with contextlib.ExitStack() as waiting:
             while time.monotonic() < deadline:
@@ -238,7 +238,7 @@ def test_a_stopped_server_is_shut_by_its_guard_and_listens_again(tmp_path: Path)
                 time.sleep(0.2)
             else:
                 raise AssertionError("a stopped server takes clients")
-        server._process.send_signal(signal.SIGCONT)
+        server.signal(signal.SIGCONT)
         while True:
             try:
                 Line(server.port).close()
@@ -254,20 +254,22 @@ def test_a_stopped_server_is_shut_by_its_guard_and_listens_again(tmp_path: Path)
 async def test_it_ends_after_the_last_client(tmp_path: Path) -> None:
     with running(tmp_path, "--exit-when-empty", "0.4") as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        await asyncio.sleep(1)
+        (tmp_path / "empty").mkdir()
+        with running(tmp_path / "empty", "--exit-when-empty", "0.4") as empty:
+            await wait_until(lambda: not empty.is_running, "the end of one that came later, where nobody is")
         assert server.is_running
         writer.write(b'{"type":"ping","id":1}\n')
         await asyncio.wait_for(reader.readline(), PATIENCE)
         assert b'"re":1' in await asyncio.wait_for(reader.readline(), PATIENCE)
         writer.close()
         await wait_until(lambda: not server.is_running)
-        assert server._process.returncode == 0
+        assert server.wait() == 0
 
 
 async def test_it_ends_when_nobody_ever_comes(tmp_path: Path) -> None:
     with running(tmp_path, "--exit-when-empty", "0.2") as server:
         await wait_until(lambda: not server.is_running)
-        assert server._process.returncode == 0
+        assert server.wait() == 0
 
 
 def test_health_and_metrics(tmp_path: Path) -> None:
@@ -339,7 +341,7 @@ def test_tls_silences_the_warning_and_ipv6_is_written_as_such(tmp_path: Path) ->
 
 def test_the_limit_of_open_files_is_raised(tmp_path: Path) -> None:
     with running(tmp_path) as server:
-        limits = Path(f"/proc/{server._process.pid}/limits").read_text()
+        limits = Path(f"/proc/{server.pid}/limits").read_text()
     soft, hard = re.findall(r"^Max open files\s+(\S+)\s+(\S+)", limits, re.MULTILINE)[0]
     assert soft == hard
 
@@ -369,7 +371,7 @@ def test_bad_input_leaves_no_trace_in_the_log(tmp_path: Path) -> None:
 
 async def test_without_files_left_it_waits_and_goes_on(tmp_path: Path) -> None:
     with running(tmp_path, "--unlimited") as server:
-        pid = server._process.pid
+        pid = server.pid
         # The database still opens some.
         most = len(list(Path(f"/proc/{pid}/fd").iterdir())) + 40
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
