@@ -3,7 +3,7 @@
 ``registry``    the decorator that lists a handler by the request it takes
 ``operations``  what a request is queued by that writes an entry: no task, so that it keeps its order
 ``dispatcher``  requests of connections → handlers → answers
-``answers``     the one place where a refusal becomes an error frame
+``answers``     what comes of a request, or why it is refused, as a line
 ``session``     register, login, resume, logout, sessions, ping
 ``people``      account, contacts, users, presence
 ``message``     send, edit, delete, react: the hot path

@@ -1,4 +1,4 @@
-"""Answers as lines. The one place where a refusal becomes an ``error`` frame."""
+"""What comes of a request, or why it is refused, as a line."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import logging
 from collections.abc import Awaitable
 
 from mrccsc_server.handlers.registry import Answer
+from mrccsc_server.net import frames
 from mrccsc_server.net.connection import Connection
 from mrccsc_server.services.wiring import Services
 from mrccsc_shared.codec import encode
 from mrccsc_shared.errors import ErrorCode, Refusal
-from mrccsc_shared.messages.control import Error
 
 log = logging.getLogger(__name__)
 
@@ -36,14 +36,4 @@ async def respond(
 def refuse(services: Services, connection: Connection, re: int | None, refusal: Refusal) -> None:
     """Answer a request with an error."""
     services.metrics.errors[refusal.code] += 1
-    connection.answer(re, _line(refusal, re))
-
-
-def _line(refusal: Refusal, re: int | None) -> bytes:
-    """``rate_limited`` always says when to come back."""
-    error: Error = {"type": "error", "code": refusal.code, "message": refusal.message}
-    if re is not None:
-        error["re"] = re
-    if refusal.retry_after is not None:
-        error["retry_after"] = refusal.retry_after
-    return encode(error)
+    connection.answer(re, frames.error(refusal.code, refusal.message, re, refusal.retry_after))

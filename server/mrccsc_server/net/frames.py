@@ -17,9 +17,11 @@ def closing(code: CloseCode, reason: str | None = None, after: int | None = None
     return encode(frame)
 
 
-def error(code: ErrorCode, message: str, re: int | None) -> bytes:
-    """A refusal of a line."""
+def error(code: ErrorCode, message: str, re: int | None, retry_after: int | None = None) -> bytes:
+    """A refusal of the line with this id. ``retry_after`` is in milliseconds; ``rate_limited`` always has it."""
     frame: Error = {"type": "error", "code": code, "message": message}
     if re is not None:
         frame["re"] = re
+    if retry_after is not None:
+        frame["retry_after"] = retry_after
     return encode(frame)
