@@ -1,6 +1,7 @@
 """Every error code and close code once: what it says to a person, and whether to come back.
 
-A refusal is raised as :class:`Refusal` wherever it is found, and becomes an ``error`` frame on its way out. Messages never repeat what the peer sent.
+A refusal is raised as :class:`Refusal` wherever it is found, and becomes an ``error`` frame on its way out. Messages
+never repeat what the peer sent.
 """
 
 from __future__ import annotations
