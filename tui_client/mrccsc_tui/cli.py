@@ -64,7 +64,7 @@ def _screen(arguments: argparse.Namespace, config: Config) -> int:
             stack.enter_context(locked(profile.name))
         else:
             profile = stack.enter_context(_first_unlocked(profile))
-        _log_to(paths.state_folder(profile.name) / "client.log")
+        _log_to(paths.log_file(profile.name))
         options = config.options(
             profile.name,
             theme=arguments.theme,

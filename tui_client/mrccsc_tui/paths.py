@@ -29,6 +29,11 @@ def state_folder(profile: str) -> Path:
     return Path(_DIRS.user_state_dir) / "profiles" / profile
 
 
+def log_file(profile: str) -> Path:
+    """What went wrong in the client."""
+    return state_folder(profile) / "client.log"
+
+
 def server_data_folder() -> Path:
     """The data of the server that ``--local`` starts."""
     return Path(_DIRS.user_data_dir) / "server"

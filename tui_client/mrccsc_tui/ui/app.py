@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 from collections.abc import Sequence
 from datetime import tzinfo
 from pathlib import Path
@@ -12,6 +13,7 @@ from textual import events
 from textual.app import App
 from textual.events import Event
 
+from mrccsc_tui import paths
 from mrccsc_tui.client import ChatClient
 from mrccsc_tui.config import Options
 from mrccsc_tui.ui.bridge import Bridge, Changed
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from textual.command import Provider
 
     from mrccsc_tui.ui.screens.main import MainScreen
+
+log = logging.getLogger(__name__)
 
 
 def _everything() -> type[Provider]:
@@ -85,6 +89,21 @@ class ChatApp(App[None]):
             if main is not None and self.screen_stack[-1:] == [main]:
                 main.take_typing(event)
         await super().on_event(event)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """What nobody has foreseen ends the program: the log has it whole, the person is told where."""
+        log.critical("the client had to stop", exc_info=error)
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        if self._exit_renderables:
+            self._close_messages_no_wait()  # One has been told already; what follows from it is in the log.
+            return
+        file = paths.log_file(self._client.profile.name)
+        self.panic(
+            "mrccsc-tui: A fault in this program has stopped it. What you typed is kept: start it again to go on.\n"
+            f"mrccsc-tui: What happened is written down in {file}"
+        )
 
     async def on_unmount(self) -> None:
         """The session stays; the next start resumes it."""

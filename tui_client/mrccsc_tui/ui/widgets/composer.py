@@ -24,6 +24,8 @@ class Composer(TextArea):
     DEFAULT_CSS = """
     Composer {
         height: auto;
+        /* A new size is laid out before the panels make room: a text area of no width at all cannot be painted. */
+        min-width: 8;
         min-height: 3;
         max-height: 10;
         border: round $border;
