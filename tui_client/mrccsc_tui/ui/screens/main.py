@@ -263,17 +263,17 @@ class MainScreen(DeskScreen):
             self.open_conversation(listed[number - 1].conv)
 
     def action_page(self, direction: int) -> None:
-        """Scroll, wherever the focus is."""
-        self.chat.timeline.page(direction)
+        """Scroll, wherever the focus is; a list that covers the conversation is what is scrolled then."""
+        (self.covering or self.chat.timeline).page(direction)
 
     def action_newest(self) -> None:
         """Go to the newest message."""
         self.chat.timeline.newest()
-        self.chat.composer.focus()
+        self.show_panel("chat")
 
     def action_oldest(self) -> None:
-        """Go to the oldest message that is held."""
-        self.chat.timeline.oldest()
+        """Go to the oldest message that is held, or to the top of a list that covers the conversation."""
+        (self.covering or self.chat.timeline).oldest()
 
     def action_cancel(self) -> None:
         """Esc: out of the selection, the mode, the panel; never of what was typed."""

@@ -21,6 +21,7 @@ from mrccsc_tui.ui.screens.forms import ConfirmScreen, Field, FormScreen
 from mrccsc_tui.ui.screens.picker import Picker, PickerScreen
 from mrccsc_tui.ui.widgets.chat import ChatPanel
 from mrccsc_tui.ui.widgets.members import Members
+from mrccsc_tui.ui.widgets.rows import RowList
 from mrccsc_tui.ui.widgets.sidebar import Sidebar
 
 if TYPE_CHECKING:
@@ -57,9 +58,15 @@ class DeskScreen(Screen[None]):
 
     def look(self) -> None:
         """See whether the conversation is in view now, and mark what is seen as read."""
-        covered = self.has_class("-narrow") and self.panel != "chat"
-        self.chat.attentive = self.app.app_focus and self.app.screen is self and not covered
+        self.chat.attentive = self.app.app_focus and self.app.screen is self and self.covering is None
         self.chat.mark_seen()
+
+    @property
+    def covering(self) -> RowList | None:
+        """The list that stands in place of the conversation, on a narrow terminal."""
+        if self.panel == "chat" or not self.has_class("-narrow"):
+            return None
+        return self.query_one(f"#{self.panel}", RowList)
 
     def refresh_members(self) -> None:
         """Show who is in the open group."""
@@ -140,17 +147,17 @@ class DeskScreen(Screen[None]):
             self.app.push_screen(HelpScreen(self.options.keys, self.glyphs))
 
     def show_panel(self, panel: str) -> None:
-        """Show ``chat``, ``sidebar`` or ``members`` and put the cursor there."""
+        """Show ``chat``, ``sidebar`` or ``members`` and put the cursor there at once: the next key finds it there."""
         self.panel = panel
         for name in ("chat", "sidebar", "members"):
             self.set_class(name == panel, f"-{name}")
         if panel == "sidebar":
             self.query_one(Sidebar).rest_on_current()
-            self.query_one(Sidebar).focus()
+            self.set_focus(self.query_one(Sidebar))
         elif panel == "members":
-            self.query_one(Members).focus()
+            self.set_focus(self.query_one(Members))
         else:
-            self.chat.composer.focus()
+            self.set_focus(self.chat.composer)
         self.look()
 
     def set_theme(self, name: str) -> None:

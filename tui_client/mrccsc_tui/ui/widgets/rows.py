@@ -154,6 +154,22 @@ class RowList(ScrollView, can_focus=True):
         elif step < 0:
             self.scroll_to(y=0, animate=False)
 
+    def page(self, direction: int) -> None:
+        """Move the cursor by a page less one line, down for 1 and up for -1, or as far as there are rows."""
+        if self.cursor is None:
+            return
+        line = self._tops[self._cursor] + direction * max(self.size.height - 1, 1)
+        keyed = [index for index, row in enumerate(self._rows) if row.key is not None]
+        if direction > 0:
+            self._place_cursor(max((index for index in keyed if self._tops[index] <= line), default=keyed[-1]))
+        else:
+            self._place_cursor(min((index for index in keyed if self._tops[index] >= line), default=keyed[0]))
+
+    def oldest(self) -> None:
+        """Move the cursor to the first row."""
+        if (first := self._near(0)) >= 0:
+            self._place_cursor(first)
+
     def choose(self) -> None:
         """Tell the parent that the row under the cursor was chosen."""
         if self.cursor is not None:

@@ -220,17 +220,21 @@ class Timeline(Viewport, can_focus=True):
         return self.selected is not None
 
     def action_select(self, step: int) -> None:
-        """Select the next or the previous message; below the last one the selection ends."""
+        """Select the next or the previous message; below the last one the selection ends.
+
+        Where none is selected, or it was scrolled out of view, one begins at the lowest in view.
+        """
         roll = self._roll
         if roll is None or not len(roll):
             return
         ordinal = None if self._selected is None else roll.ordinal(self._selected)
-        if ordinal is None:
-            if step > 0:
-                self.post_message(self.SelectionLeft())
-                return
-            ordinal = roll.ledger.end
-        ordinal += step
+        if ordinal is not None and self._in_view(roll, ordinal):
+            ordinal += step
+        elif ordinal is None and self.following and step > 0:
+            self.post_message(self.SelectionLeft())
+            return
+        else:
+            ordinal = self._lowest(roll)
         while roll.ledger.first <= ordinal < roll.ledger.end and isinstance(roll.item(ordinal), Notice):
             ordinal += step
         if ordinal >= roll.ledger.end:

@@ -92,10 +92,17 @@ class Viewport(ScrollView):
         roll = self._roll
         if roll is None or not len(roll):
             return None
-        ordinal = roll.ledger.place(self.scroll_offset.y + self._viewport.height - 1).ordinal
-        ordinal = min(ordinal, roll.tail - 1)
+        ordinal = min(self._lowest(roll), roll.tail - 1)
         item = roll.item(ordinal) if ordinal >= roll.ledger.first else None
         return None if item is None or isinstance(item, Pending) else item.seq
+
+    def _lowest(self, roll: Roll) -> int:
+        """The last row in view."""
+        return roll.ledger.place(self.scroll_offset.y + self._viewport.height - 1).ordinal
+
+    def _in_view(self, roll: Roll, ordinal: int) -> bool:
+        """Whether some of a row is in view."""
+        return roll.ledger.place(self.scroll_offset.y).ordinal <= ordinal <= self._lowest(roll)
 
     def _padding(self) -> int:
         """Blank lines above a conversation that is shorter than the view: it stands on the composer."""
