@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from pytest_textual_snapshot import SVGImageExtension
 from syrupy.assertion import SnapshotAssertion
+from textual import events
 from textual.pilot import Pilot
 
 from mrccsc_tui.client import ChatClient
@@ -50,7 +51,7 @@ def size(request: pytest.FixtureRequest) -> tuple[int, int]:
 
 
 _KEYS = {" ": "space", "/": "slash", "@": "at", "#": "number_sign", ":": "colon", "-": "minus", ".": "full_stop"}
-_KEYS |= {"?": "question_mark", "!": "exclamation_mark"}
+_KEYS |= {"?": "question_mark", "!": "exclamation_mark", "_": "underscore"}
 
 
 class Stage:
@@ -86,22 +87,28 @@ class Stage:
 
     async def type(self, text: str) -> None:
         """Type a text, key by key."""
-        names = {
-            " ": "space",
-            "/": "slash",
-            "@": "at",
-            "#": "number_sign",
-            ":": "colon",
-            "-": "minus",
-            "_": "underscore",
-        }
-        await self.pilot.press(*(names.get(char, char) for char in text))
+        await self.pilot.press(*(_KEYS.get(char, char) for char in text))
 
     async def command(self, text: str) -> None:
         """Type into the composer and press Enter."""
         self.main.chat.composer.focus()
         self.main.chat.composer.put(text)
         await self.pilot.press("enter")
+
+    def press_at_once(self, *keys: str) -> None:
+        """The terminal delivers all these keys in one piece: the program has them before it has seen to the first."""
+        for key in keys:
+            self.app.post_message(events.Key(_KEYS.get(key, key), key if len(key) == 1 else None))
+
+    async def pastes(self, text: str) -> None:
+        """The terminal says that this was pasted."""
+        self.app.post_message(events.Paste(text))
+        await self.pilot.pause()
+
+    async def looks(self, *, here: bool) -> None:
+        """The terminal says that the person looks at it, or elsewhere."""
+        self.app.post_message(events.AppFocus() if here else events.AppBlur())
+        await self.until(lambda: self.app.app_focus == here, "the terminal's word")
 
     async def until(self, condition: Callable[[], object], what: str = "the condition") -> None:
         await wait_until(condition, what)

@@ -127,6 +127,24 @@ async def test_switch_by_name_and_number(party: Party, play: Show, size: tuple[i
         await stage.until(lambda: stage.main.chat.conversation.title == "Cleo", "a new chat")
 
 
+async def test_a_name_may_be_a_number(party: Party, play: Show) -> None:
+    ann = await party.person("ann")
+    convs = [await group(ann, title=title) for title in ("2024 planning", "tea", "milk")]
+    async with play(ann) as stage:
+        await stage.until(lambda: len(stage.client.store.conversations) == 3, "the groups")
+        for typed, conv in (("2024", convs[0]), ("99999", None), ("2024", convs[0]), ("0", convs[0])):
+            await stage.opens(convs[1])
+            await stage.press("ctrl+g")
+            await stage.sees("Go to")
+            await stage.type(typed)
+            if conv is None:
+                await stage.sees("nothing has that name")
+                await stage.press("enter", "escape")
+            else:
+                await stage.press("enter")
+                await stage.until(lambda conv=conv: stage.main.conv == conv, "the group of that name")
+
+
 async def test_keys_between_conversations(party: Party, play: Show) -> None:
     ann, bob = await party.friends("ann", "bob")
     chat = await direct(ann, bob)

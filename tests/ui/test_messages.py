@@ -250,12 +250,11 @@ async def test_nothing_is_read_while_the_terminal_looks_elsewhere(party: Party, 
     conv = await direct(ann, bob)
     async with play(ann) as stage:
         await stage.opens(conv)
-        stage.app.app_focus = False
+        await stage.looks(here=False)
         bob.send(conv, "psst")
         await stage.sees("psst", "new since")
         assert stage.client.store.conversations[conv].unread == 1
-        stage.app.app_focus = True
-        stage.main.on_app_focus()
+        await stage.looks(here=True)
         await stage.until(lambda: stage.client.store.conversations[conv].unread == 0, "being read")
         await stage.sees("new since")
 

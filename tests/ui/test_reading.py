@@ -29,7 +29,7 @@ async def test_it_stays_above_what_is_still_to_be_seen(show: Show, replay: Repla
         assert stage.main.chat.divider == first
         hears(stage, replay, conv, "one more")
         await stage.until(lambda: stage.main.chat.timeline.roll.cursor == first + 62, "one more")
-        stage.app.app_focus = False
+        await stage.looks(here=False)
         hears(stage, replay, conv, "and another")
         await stage.until(lambda: stage.main.chat.timeline.roll.cursor == first + 63, "another")
         assert stage.main.chat.divider == first
@@ -44,13 +44,12 @@ async def test_it_stands_above_what_came_while_nobody_looked(show: Show, replay:
         await stage.sees("seen at once")
         divider = stage.main.chat.divider
         for text in ("psst", "psst again"):
-            stage.app.app_focus = False
+            await stage.looks(here=False)
             first = hears(stage, replay, conv, text, f"{text}!")
             assert first != divider
             await stage.sees(f"{text}!")
             assert stage.main.chat.divider == first
-            stage.app.app_focus = True
-            stage.main.on_app_focus()
+            await stage.looks(here=True)
             hears(stage, replay, conv, f"now I look at {text}")
             await stage.sees(f"now I look at {text}")
             assert stage.main.chat.divider == first, "the person sees what is new, and from where on"

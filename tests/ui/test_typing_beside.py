@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from textual import events
 
-from tests.ui.conftest import Show, Stage
+from tests.ui.conftest import Show
 from tests.ui.recording import Replay
-
-
-def type_at_once(stage: Stage, text: str) -> None:
-    """The terminal delivers all keys in one piece."""
-    for letter in text:
-        stage.app.post_message(events.Key(letter, letter))
 
 
 async def test_words_typed_over_the_lists_arrive_in_the_composer(show: Show, replay: Replay) -> None:
@@ -20,7 +14,7 @@ async def test_words_typed_over_the_lists_arrive_in_the_composer(show: Show, rep
             await stage.opens(replay.recording.conv("lunch"))
             await stage.press("f2")
             await stage.until(lambda stage=stage: stage.app.focused.id == "sidebar", "the lists")
-            type_at_once(stage, "hearts")
+            stage.press_at_once(*"hearts")
             await stage.until(lambda stage=stage: stage.main.chat.composer.text == "hearts", "all letters in order")
             assert stage.main.panel == "chat"
             assert not [one for one in stage.app._notifications if one.severity == "error"]

@@ -9,6 +9,7 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.text import Text
 from textual import events
 from textual.app import App
 from textual.events import Event
@@ -19,6 +20,7 @@ from mrccsc_tui.config import Options
 from mrccsc_tui.ui.bridge import Bridge, Changed
 from mrccsc_tui.ui.glyphs import glyphs
 from mrccsc_tui.ui.keymap import EVERYWHERE, bindings, install_legacy_alt, unknown_ids
+from mrccsc_tui.ui.keys import hand_over
 from mrccsc_tui.ui.themes import DEFAULT, OWN, names
 
 if TYPE_CHECKING:
@@ -82,13 +84,23 @@ class ChatApp(App[None]):
         self.call_after_refresh(self._settle)
 
     async def on_event(self, event: Event) -> None:
-        """See to it, before the next key is looked at, that what is typed beside the composer arrives in it."""
-        if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded:
-            main = self._main
-            # Not "is_current": that is so behind a dialog, too.
-            if main is not None and self.screen_stack[-1:] == [main]:
-                main.take_typing(event)
-        await super().on_event(event)
+        """Keys and pastes are dealt with one after the other, each to its end before the next is looked at."""
+        if not isinstance(event, (events.Key, events.Paste)) or event.is_forwarded:
+            await super().on_event(event)
+            return
+        if isinstance(event, events.Key):
+            self.app_focus = True  # Whoever types looks here, whatever the terminal says.
+        main = self._main
+        # Not "is_current": that is so behind a dialog, too.
+        if main is not None and self.screen_stack[-1:] == [main]:
+            main.take_typing(event)
+        if not (isinstance(event, events.Key) and await self._check_bindings(event.key, priority=True)):
+            await hand_over(event, self.focused or self.screen)
+
+    def watch_app_focus(self) -> None:
+        """What came while the person looked elsewhere is seen now, and nothing is from now on."""
+        if self._main is not None and self._main.is_mounted:
+            self._main.look()
 
     def _handle_exception(self, error: Exception) -> None:
         """What nobody has foreseen ends the program: the log has it whole, the person is told where."""
@@ -100,10 +112,11 @@ class ChatApp(App[None]):
             self._close_messages_no_wait()  # One has been told already; what follows from it is in the log.
             return
         file = paths.log_file(self._client.profile.name)
-        self.panic(
+        told = (
             "mrccsc-tui: A fault in this program has stopped it. What you typed is kept: start it again to go on.\n"
             f"mrccsc-tui: What happened is written down in {file}"
         )
+        self.panic(Text(told))
 
     async def on_unmount(self) -> None:
         """The session stays; the next start resumes it."""

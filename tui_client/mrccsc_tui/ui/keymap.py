@@ -19,8 +19,6 @@ from mrccsc_tui.ui.glyphs import UNICODE, Glyphs
 class Shortcut(NamedTuple):
     """A key binding. ``keys``: the default key first, then its twins, separated by commas.
 
-    A priority binding acts before keys that were typed earlier and still wait in the queue of the focused widget. So
-    it suits what leads away from there (another panel, the next field), and not what works on the text just typed.
     ``priority``: it wins over the widget that has the focus. ``hint``: a word for the hint line.
     """
 
@@ -81,6 +79,7 @@ SHORTCUTS: dict[str, tuple[Shortcut, ...]] = {
         Shortcut("composer-newline", "alt+enter,ctrl+j,shift+enter", "newline", "New line", "new line"),
         Shortcut("composer-earlier", "ctrl+up", "recall(-1)", "What was sent before"),
         Shortcut("composer-later", "ctrl+down", "recall(1)", "What was sent after that"),
+        Shortcut("composer-clear", "ctrl+l", "clear", "Empty the composer; Ctrl+↑ brings the text back"),
         Shortcut("composer-complete", "tab", "complete", "Complete a /command, @name or :emoji:"),
         Shortcut("composer-select", "up", "select_or_up", "Select a message, from an empty composer", "select"),
     ),
@@ -149,8 +148,8 @@ SHORTCUTS: dict[str, tuple[Shortcut, ...]] = {
     ),
     SIGN_IN: (
         Shortcut("signin-submit", "enter", "submit", "Sign in, or make the account, from any field"),
-        Shortcut("signin-next", "tab,down", "app.focus_next", "Next field", priority=True),
-        Shortcut("signin-previous", "shift+tab,up", "app.focus_previous", "Previous field", priority=True),
+        Shortcut("signin-next", "tab,down", "field(1)", "Next field", priority=True),
+        Shortcut("signin-previous", "shift+tab,up", "field(-1)", "Previous field", priority=True),
     ),
     READING: (
         Shortcut("reading-close", "escape,f1,q", "close", "Close", priority=True),

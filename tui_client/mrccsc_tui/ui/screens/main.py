@@ -158,13 +158,12 @@ class MainScreen(DeskScreen):
     @on(Timeline.SelectionLeft)
     def back_to_composer(self) -> None:
         """Below the last message is the composer."""
-        self.chat.composer.focus()
+        self.set_focus(self.chat.composer)
 
-    @on(Composer.Emptied)
-    def select_last(self) -> None:
+    def action_select_last(self) -> None:
         """↑ from an empty composer."""
         if self.conv is not None:
-            self.chat.timeline.focus()
+            self.set_focus(self.chat.timeline)
             self.chat.timeline.select_row(None)
             self.chat.timeline.action_select(-1)
 
@@ -177,12 +176,11 @@ class MainScreen(DeskScreen):
                 return
         if self.focused is not composer:
             self.show_panel("chat")
-            # At once, so that the next key finds it.
-            self.set_focus(composer)
 
     def begin_command(self, name: str) -> None:
         """Put a command into the composer, to be completed."""
         composer = self.chat.composer
+        composer.keep(composer.text)
         composer.put(f"/{name} ")
         composer.focus()
 
@@ -312,10 +310,6 @@ class MainScreen(DeskScreen):
 
     def on_screen_suspend(self) -> None:
         """A dialog covers the conversation."""
-        self.look()
-
-    def on_app_focus(self) -> None:
-        """The terminal has the focus."""
         self.look()
 
     def on_resize(self) -> None:

@@ -59,7 +59,7 @@ class Picker:
     free: bool = False
     initial: str | None = None
     numbered: bool = False
-    """Typing only a digit chooses the option of that number."""
+    """Typing only the number of an option chooses it."""
 
     preview: Callable[[str], None] | None = field(default=None, repr=False)
     """Called with the key under the cursor."""
@@ -100,6 +100,7 @@ class PickerScreen(ModalScreen[str | None]):
         self._bar = bar
         self._shown: list[Option] = []
         self._cursor: str | None = None
+        self._typed = picker.query
         self._asked = ""
         self._loading = False
         self._moved = False
@@ -132,10 +133,9 @@ class PickerScreen(ModalScreen[str | None]):
 
     @on(Input.Changed)
     def retype(self, event: Input.Changed) -> None:
-        """Narrow, or ask again."""
+        """Something was typed."""
         event.stop()
-        self._moved = self._hurried = False
-        self._narrow(event.value)
+        self._catch_up()
 
     @on(Input.Submitted)
     def submit(self, event: Input.Submitted) -> None:
@@ -160,16 +160,18 @@ class PickerScreen(ModalScreen[str | None]):
 
     def action_move(self, step: int) -> None:
         """Up and down."""
+        self._catch_up()
         self._moved = True
         self._rows.move(step)
 
     def action_choose(self) -> None:
         """Enter."""
+        self._catch_up()
         typed = self.query_one(Input).value.strip()
         if self._picker.search is not None and typed != self._asked and not self._moved:
             self._hurried = True
-        elif self._picker.numbered and typed.isascii() and typed.isdigit() and 1 <= int(typed) <= len(self._shown):
-            self.dismiss(self._shown[int(typed) - 1].key)
+        elif (number := self._number(typed)) is not None:
+            self.dismiss(self._picker.options[number - 1].key)
         elif self._rows.cursor is not None:
             self.dismiss(str(self._rows.cursor))
         elif self._picker.free and typed:
@@ -179,17 +181,31 @@ class PickerScreen(ModalScreen[str | None]):
         """Esc."""
         self.dismiss(None)
 
+    def _catch_up(self) -> None:
+        """Narrow, or ask again, by what is typed: a key may be ahead of the word that the text has changed."""
+        typed = self.query_one(Input).value
+        if typed != self._typed:
+            self._typed = typed
+            self._moved = self._hurried = False
+            self._narrow(typed)
+
     def _narrow(self, query: str) -> None:
         if self._picker.search is not None:
             self._ask(query.strip(), None)
             return
         query = query.strip()
-        if self._picker.numbered and query.isascii() and query.isdigit():
+        if self._number(query) is not None:
             self._show(list(self._picker.options), query)
             return
         scored = [(fuzzy(query, option.text), index) for index, option in enumerate(self._picker.options)]
         found = sorted((-score, index) for score, index in scored if score is not None)
         self._show([self._picker.options[index] for _, index in found], query)
+
+    def _number(self, typed: str) -> int | None:
+        """Which option a number means; one that there is not is a part of a name."""
+        if not (self._picker.numbered and typed.isascii() and typed.isdigit() and len(typed) < 5):
+            return None
+        return int(typed) if 1 <= int(typed) <= len(self._picker.options) else None
 
     def _ask(self, query: str, cursor: str | None) -> None:
         self._loading = True

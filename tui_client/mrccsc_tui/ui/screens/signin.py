@@ -92,7 +92,7 @@ class SignInScreen(Screen[None]):
         self.set_class(self._registers, "-register")
         for field in self.query(Input):
             field.cursor_blink = False
-        self.query_one("#username" if not self._value("username") else "#password").focus()
+        self.set_focus(self.query_one("#username" if not self._value("username") else "#password"))
         self._keys()
         self.on_resize()
         if reason := self._client.status.reason:
@@ -118,6 +118,17 @@ class SignInScreen(Screen[None]):
     def submit(self) -> None:
         """Enter in a field, after all that was typed before it."""
         self.action_submit()
+
+    def action_field(self, step: int) -> None:
+        """The next field, or the one before, in the order they are written in.
+
+        Textual goes by where fields stand. Those that a new account brings stand nowhere until the next layout, and
+        would come second.
+        """
+        shown = self.query("Choice, Input")
+        fields = list(shown if self._registers else shown.exclude(".-new Input"))
+        place = fields.index(self.focused) if self.focused in fields else -1
+        self.set_focus(fields[(place + step) % len(fields)])
 
     def action_submit(self) -> None:
         """Enter, from any field."""

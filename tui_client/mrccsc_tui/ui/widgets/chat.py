@@ -120,6 +120,10 @@ class ChatPanel(Vertical):
     def open(self, conv: int | None) -> None:
         """Show a conversation at its first unread message, or at the newest; ``None`` shows the way in."""
         self.leave_mode()
+        if self.conversation is not None:
+            # Keys that came in one piece with the one that leads away may not be in the draft yet.
+            self.composer.put(self.composer.draft)
+            self._client.set_draft(self.conversation.conv, self.composer.text)
         self.conv = conv
         self._kept_unread = False
         conversation = self.conversation
@@ -289,7 +293,7 @@ class ChatPanel(Vertical):
         """Answer or edit a message."""
         self.leave_mode()
         if kind == "edit":
-            self.mode = Mode(kind, message, self.composer.text)
+            self.mode = Mode(kind, message, self.composer.draft)
             shown = message.text if text is None else text
             self.composer.put(f"/{shown}" if shown.startswith("/") else shown)
         else:
@@ -309,7 +313,7 @@ class ChatPanel(Vertical):
     @on(Composer.Typed)
     def keep_draft(self) -> None:
         """Every key goes to the draft, and tells the others that one is typing."""
-        text = self.composer.text
+        text = self.composer.draft
         conversation = self.conversation
         if conversation is None or (self.mode is not None and self.mode.kind == "edit"):
             return

@@ -47,9 +47,6 @@ class Composer(TextArea):
     class Typed(Event):
         """The text changed by the person's hand."""
 
-    class Emptied(Event):
-        """↑ was pressed and there is nothing above the cursor: select a message."""
-
     def __init__(self, complete: Completer, changed: Mapping[str, str]) -> None:
         super().__init__(
             id="composer",
@@ -68,18 +65,26 @@ class Composer(TextArea):
         self._candidate = 0
         self._span: tuple[int, int, int] | None = None
 
+    @property
+    def draft(self) -> str:
+        """What is being typed, also while one looks at what was sent before."""
+        looking = self._recalled is not None and self.text == self._sent[self._recalled]
+        return self._unsent if looking else self.text
+
     def put(self, text: str) -> None:
         """Replace the text without it counting as typed; the cursor stands at the end."""
-        with self.prevent(TextArea.Changed):
-            self.text = text
-        self.move_cursor(self.document.end)
-        self._forget_completion()
+        if self._recalled is not None:
+            self._recalled = None
+            if text != self._unsent:
+                self.keep(self._unsent)
+        self._show(text)
 
     def keep(self, text: str) -> None:
         """Remember a text for Ctrl+↑."""
         if text.strip() and (not self._sent or self._sent[-1] != text):
-            self._sent = [*self._sent, text][-_REMEMBERED:]
-        self._recalled = None
+            self._sent.append(text)
+        if self._recalled is None:
+            del self._sent[:-_REMEMBERED]
 
     def insert_text(self, text: str) -> None:
         """Put text where the cursor is."""
@@ -101,27 +106,34 @@ class Composer(TextArea):
         self.insert("\n")
 
     def action_recall(self, step: int) -> None:
-        """Go through what was sent before; beyond the last stands what was being typed."""
-        if not self._sent:
+        """Go through what was sent before; beyond the last stands what was being typed. Changes to either are kept."""
+        last = len(self._sent)
+        line = (last if self._recalled is None else self._recalled) + step
+        if not 0 <= line <= last:
             return
-        if self._recalled is None:
-            if step > 0:
-                return
+        changed = self._recalled is not None and self.text != self._sent[self._recalled]
+        if changed:
+            self.keep(self.text)
+        elif self._recalled is None:
             self._unsent = self.text
-            self._recalled = len(self._sent)
-        self._recalled = min(max(self._recalled + step, 0), len(self._sent))
-        if self._recalled == len(self._sent):
-            self._recalled = None
-            self.put(self._unsent)
-        else:
-            self.put(self._sent[self._recalled])
+        self._recalled = line if line < last else None
+        self._show(self._unsent if self._recalled is None else self._sent[line])
+        if changed:
+            self.post_message(self.Typed())
 
-    def action_select_or_up(self) -> None:
+    def action_clear(self) -> None:
+        """Empty the composer; the text is kept."""
+        text = self.text
+        self.put("")
+        self.keep(text)
+        self.post_message(self.Typed())
+
+    async def action_select_or_up(self) -> None:
         """Select a message when there is nothing typed, else move up a line."""
         if self.text:
             self.action_cursor_up()
         else:
-            self.post_message(self.Emptied())
+            await self.run_action("screen.select_last")
 
     def action_complete(self) -> None:
         """Complete the word before the cursor; again for the next that fits."""
@@ -147,7 +159,7 @@ class Composer(TextArea):
         self.post_message(self.Typed())
 
     async def _on_key(self, event: events.Key) -> None:
-        # Not by bindings: these act late, when keys that were typed after this one are in the text already.
+        # Not by bindings: a text area takes some of these keys for itself before it comes to those.
         action = self._actions.get(event.key)
         if action is not None:
             event.stop()
@@ -159,6 +171,12 @@ class Composer(TextArea):
         event.stop()
         event.prevent_default()
         self._replace_via_keyboard(text, *self.selection)
+
+    def _show(self, text: str) -> None:
+        with self.prevent(TextArea.Changed):
+            self.text = text
+        self.move_cursor(self.document.end)
+        self._forget_completion()
 
     def _forget_completion(self) -> None:
         self._candidates = []

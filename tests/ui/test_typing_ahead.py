@@ -1,0 +1,146 @@
+"""Keys that come in one piece: each acts on what those before it have done."""
+
+from __future__ import annotations
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+from textual import events
+from textual.widgets import Input
+
+from mrccsc_tui.ui.screens.forms import Field, FormScreen
+from mrccsc_tui.ui.screens.main import MainScreen
+from mrccsc_tui.ui.screens.picker import Option, Picker, PickerScreen
+from tests.client.party import PASSWORD
+from tests.ui.conftest import Show
+from tests.ui.recording import Replay
+from tests.ui.test_sign_in import stranger
+from tests.waiting import wait_until
+from tests.wire.server import Server
+
+
+def said(replay: Replay) -> list[str]:
+    return [one["text"] for one in replay.requests if one["type"] == "message.send"]
+
+
+CORRECTED = {
+    "backspace": (("t", "e", "h", "backspace", "backspace", "h", "e"), "the"),
+    "left": (("t", "e", "left", "h", "end", "m"), "them"),
+    "home and delete": (("x", "t", "h", "e", "home", "delete", "end", "n"), "then"),
+    "a word": ((*"one two", "ctrl+w", *"three"), "one three"),
+    "the line": ((*"wrong", "ctrl+u", *"right"), "right"),
+    "the rest": ((*"right wrong", *("left",) * 6, "ctrl+k"), "right"),
+    "a new line": ((*"one", "ctrl+j", *"two", "up", "end", "!"), "one!\ntwo"),
+}
+
+
+@pytest.mark.parametrize("case", CORRECTED)
+async def test_corrections_are_made_where_they_were_typed(show: Show, replay: Replay, case: str) -> None:
+    keys, text = CORRECTED[case]
+    async with show() as stage:
+        await stage.opens(replay.recording.conv("lunch"))
+        stage.press_at_once(*keys, "enter", *"and")
+        await stage.until(lambda: stage.main.chat.composer.text == "and", "the beginning of the next")
+        await stage.until(lambda: said(replay) == [text], "what was sent")
+
+
+async def test_a_paste_stays_between_its_keys(show: Show, replay: Replay) -> None:
+    async with show() as stage:
+        await stage.opens(replay.recording.conv("lunch"))
+        stage.press_at_once(*"see ")
+        stage.app.post_message(events.Paste("this"))
+        stage.press_at_once("backspace", *"at")
+        await stage.until(lambda: stage.main.chat.composer.text == "see thiat", "all of it")
+
+
+async def test_a_corrected_command_is_carried_out(show: Show, replay: Replay) -> None:
+    async with show(toasts=True) as stage:
+        await stage.opens(replay.recording.conv("lunch"))
+        stage.press_at_once(*"/hepl", "backspace", "backspace", *"lp kikc", "backspace", "backspace", *"ck", "enter")
+        await stage.sees("/kick")
+        assert stage.main.chat.composer.text == ""
+
+
+async def test_what_leads_away_comes_after_what_was_typed(show: Show, replay: Replay) -> None:
+    lunch, release = replay.recording.conv("lunch"), replay.recording.conv("release 2.0")
+    async with show() as stage:
+        await stage.opens(lunch)
+        stage.press_at_once(*"half a", "f8")
+        await stage.until(lambda: stage.main.conv != lunch, "the next conversation")
+        assert stage.main.chat.composer.text == ""
+        await stage.opens(release)
+        await stage.opens(lunch)
+        assert stage.main.chat.composer.text == "half a"
+
+
+async def test_the_list_is_where_the_keys_after_f2_go(show: Show, replay: Replay) -> None:
+    async with show() as stage:
+        await stage.opens(replay.recording.conv("lunch"))
+        before = stage.main.conv
+        stage.press_at_once("f2", "down", "enter")
+        await stage.until(lambda: stage.main.conv != before, "another conversation")
+
+
+async def test_the_selected_message_is_what_the_keys_after_it_mean(show: Show, replay: Replay) -> None:
+    async with show() as stage:
+        await stage.opens(replay.recording.conv("lunch"))
+        stage.press_at_once("up", "k", "r")
+        await stage.sees("Answering")
+        assert stage.main.chat.composer.text == ""
+
+
+async def test_a_picker_narrows_by_what_was_meant(show: Show, replay: Replay) -> None:
+    async with show() as stage:
+        await stage.opens(replay.recording.conv("lunch"))
+        await stage.press("ctrl+g")
+        await stage.until(lambda: isinstance(stage.app.screen, PickerScreen), "the picker")
+        await stage.sees("Go to")
+        stage.press_at_once("b", "x", "backspace", "o", "enter")
+        await stage.until(lambda: stage.main.conv == replay.recording.conv("Bob Novak"), "Bob's chat")
+
+
+async def test_a_picker_moves_in_what_is_narrowed(show: Show, replay: Replay) -> None:
+    chosen: list[str | None] = []
+    options = [Option(name, name, (((name, "text"),),)) for name in ("ant", "bee", "bat", "bug")]
+    async with show() as stage:
+        stage.app.push_screen(PickerScreen(Picker("Animals", options=options)), chosen.append)
+        await stage.sees("Animals", "ant")
+        stage.press_at_once("b", "down", "enter")
+        await stage.until(lambda: chosen == ["bat"], "the second that has the letter")
+
+
+async def test_a_form_takes_each_key_in_its_field(show: Show) -> None:
+    async with show() as stage:
+        filled: list[dict[str, str] | None] = []
+        fields = (
+            Field("title", "Title"),
+            Field("seen", "Seen by", choices=("all", "few", "none")),
+            Field("why", "Why"),
+        )
+        stage.app.push_screen(FormScreen("Group", fields, "makes it"), filled.append)
+        await stage.sees("Seen by")
+        stage.press_at_once(*"tae", "backspace", "backspace", *"ea", "tab", " ", " ", "left", "tab", *"so", "enter")
+        await stage.until(lambda: filled == [{"title": "tea", "seen": "few", "why": "so"}], "what was filled in")
+
+
+async def test_a_new_account_is_made_by_keys_in_one_piece(server: Server, snapshot: SnapshotAssertion) -> None:
+    async with stranger(server, snapshot, "hasty") as stage:
+        keys = [*("shift+tab",) * 4, " ", *("tab",) * 4, *"hasyt", "backspace", "backspace", *"ty", "tab", *PASSWORD]
+        stage.press_at_once(*keys, "tab", *"Hasty", "enter")
+        await stage.until(lambda: isinstance(stage.app.screen, MainScreen), "the main screen")
+        await stage.sees("Welcome, Hasty.")
+
+
+async def test_the_way_through_the_fields_does_not_wait_for_their_layout(
+    server: Server, snapshot: SnapshotAssertion
+) -> None:
+    async with stranger(server, snapshot, "quick") as stage:
+        await stage.press("shift+tab", "shift+tab", "shift+tab", "shift+tab")
+        screen = stage.app.screen
+        with stage.app.batch_update():
+            stage.press_at_once(" ")
+            await wait_until(lambda: screen.query_one("#display", Input).parent.display, "the new fields")
+            stage.press_at_once(*("tab",) * 4, *"quick", *("tab",) * 2, *"Quick", "tab", *"code")
+            names = ("port", "username", "display", "invite")
+            filled = [str(server.port), "quick", "Quick", "code"]
+            fields = [screen.query_one(f"#{name}", Input) for name in names]
+            await wait_until(lambda: [field.value for field in fields] == filled, "each word in its field")
