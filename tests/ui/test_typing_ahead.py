@@ -122,6 +122,17 @@ async def test_a_form_takes_each_key_in_its_field(show: Show) -> None:
         await stage.until(lambda: filled == [{"title": "tea", "seen": "few", "why": "so"}], "what was filled in")
 
 
+async def test_a_field_is_selected_before_the_first_key_in_it(show: Show) -> None:
+    async with show() as stage:
+        filled: list[dict[str, str] | None] = []
+        fields = (Field("title", "Title"), Field("topic", "Topic", "old"))
+        stage.app.push_screen(FormScreen("Group", fields, "changes it"), filled.append)
+        await stage.sees("Topic")
+        stage.press_at_once("tab", "n")
+        await stage.press("e", "w", "enter")
+        await stage.until(lambda: filled == [{"title": "", "topic": "new"}], "the new word in place of the old")
+
+
 async def test_a_new_account_is_made_by_keys_in_one_piece(server: Server, snapshot: SnapshotAssertion) -> None:
     async with stranger(server, snapshot, "hasty") as stage:
         keys = [*("shift+tab",) * 4, " ", *("tab",) * 4, *"hasyt", "backspace", "backspace", *"ty", "tab", *PASSWORD]

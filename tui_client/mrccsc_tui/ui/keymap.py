@@ -135,8 +135,8 @@ SHORTCUTS: dict[str, tuple[Shortcut, ...]] = {
     FORMS: (
         Shortcut("form-submit", "enter", "submit", "Submit, from any field"),
         Shortcut("form-cancel", "escape", "leave", "Cancel; nothing changes"),
-        Shortcut("form-next", "tab,down", "app.focus_next", "Next field", priority=True),
-        Shortcut("form-previous", "shift+tab,up", "app.focus_previous", "Previous field", priority=True),
+        Shortcut("form-next", "tab,down", "field(1)", "Next field", priority=True),
+        Shortcut("form-previous", "shift+tab,up", "field(-1)", "Previous field", priority=True),
     ),
     CHOICES: (
         Shortcut("choice-next", "space,right", "step(1)", "Next choice"),

@@ -9,9 +9,11 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message as Event
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
 from mrccsc_tui.ui.keymap import CHOICES, FORMS, QUESTIONS, bindings
+from mrccsc_tui.ui.widgets.field import TextField, enter, step_field
 from mrccsc_tui.ui.widgets.line import TextLine
 from mrccsc_tui.ui.widgets.rows import Piece
 
@@ -120,29 +122,34 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
                     if field.choices:
                         yield Choice(field.choices, field.value, id=field.name)
                     else:
-                        yield Input(field.value, placeholder=field.placeholder, password=field.secret, id=field.name)
+                        yield TextField(
+                            field.value, placeholder=field.placeholder, password=field.secret, id=field.name
+                        )
             yield TextLine(id="say")
 
     def on_mount(self) -> None:
-        """No blinking."""
-        for field in self.query(Input):
-            field.cursor_blink = False
+        """Begin with the first field."""
+        enter(self.query("Choice, Input").first(Widget))
         self._tell()
 
     def action_submit(self) -> None:
         """Hand the values back, once they are right."""
         values: dict[str, str] = {}
         for field in self._fields:
-            widget = self.query_one(f"#{field.name}")
+            widget = self.query_one(f"#{field.name}", Widget)
             value = widget.value if isinstance(widget, (Input, Choice)) else ""
             value = value if field.secret else value.strip()
             problem = self._problem(field, value)
             if problem:
                 self.query_one(TextLine).show([(problem, "bad")])
-                widget.focus()
+                enter(widget)
                 return
             values[field.name] = value
         self.dismiss(values)
+
+    def action_field(self, step: int) -> None:
+        """The next field, or the one before."""
+        step_field(list(self.query("Choice, Input")), step)
 
     def action_leave(self) -> None:
         """Esc."""

@@ -18,6 +18,7 @@ from textual.worker import Worker, WorkerState
 
 from mrccsc_tui.client import RequestError
 from mrccsc_tui.ui.keymap import LISTS, bindings
+from mrccsc_tui.ui.widgets.field import TextField, enter
 from mrccsc_tui.ui.widgets.line import TextLine
 from mrccsc_tui.ui.widgets.rows import ListRow, Piece, RowList
 
@@ -113,16 +114,14 @@ class PickerScreen(ModalScreen[str | None]):
         with Vertical() as box:
             box.border_title = self._picker.title
             box.border_subtitle = "Enter chooses, Esc closes"
-            yield Input(self._picker.query, placeholder=self._picker.placeholder, id="query")
+            yield TextField(self._picker.query, placeholder=self._picker.placeholder, id="query")
             yield RowList(bar=self._bar, always=True, id="options")
             yield TextLine(id="note")
 
     def on_mount(self) -> None:
         """Show what there is before anything is typed."""
         self.query_one(RowList).can_focus = False
-        field_ = self.query_one(Input)
-        field_.cursor_blink = False
-        field_.focus()
+        enter(self.query_one(Input))
         self._narrow(self._picker.query)
         if self._picker.initial is not None:
             self._rows.move_to(self._picker.initial)

@@ -16,6 +16,7 @@ from mrccsc_shared.text import check_name, check_password, check_username
 from mrccsc_tui.client import ChatClient, RequestError
 from mrccsc_tui.ui.keymap import SIGN_IN, bindings
 from mrccsc_tui.ui.screens.forms import Choice
+from mrccsc_tui.ui.widgets.field import TextField, enter, step_field
 from mrccsc_tui.ui.widgets.line import TextLine
 
 if TYPE_CHECKING:
@@ -77,22 +78,22 @@ class SignInScreen(Screen[None]):
             box.border_subtitle = f"profile {profile.name}"
             box.can_focus = False
             yield self._field("Account", Choice((SIGN_IN_WORD, REGISTER_WORD), way, id="way"))
-            yield self._field("Host", Input(profile.host, id="host"))
-            yield self._field("Port", Input(str(profile.port), id="port", type="integer"))
+            yield self._field("Host", TextField(profile.host, id="host"))
+            yield self._field("Port", TextField(str(profile.port), id="port", type="integer"))
             yield self._field("Encrypted", Choice((_PLAIN, _TLS), _TLS if profile.tls else _PLAIN, id="tls"))
-            yield self._field("User name", Input(profile.username or "", id="username"))
-            yield self._field("Password", Input(password=True, id="password"))
-            yield self._field("Display name", Input(placeholder="what others see; optional", id="display"), new=True)
-            yield self._field("Invite code", Input(placeholder="if the server asks for one", id="invite"), new=True)
+            yield self._field("User name", TextField(profile.username or "", id="username"))
+            yield self._field("Password", TextField(password=True, id="password"))
+            yield self._field(
+                "Display name", TextField(placeholder="what others see; optional", id="display"), new=True
+            )
+            yield self._field("Invite code", TextField(placeholder="if the server asks for one", id="invite"), new=True)
             yield Static(id="say", markup=False)
             yield TextLine(id="keys")
 
     def on_mount(self) -> None:
         """Begin where something is missing. On a server of one's own there is no account yet."""
         self.set_class(self._registers, "-register")
-        for field in self.query(Input):
-            field.cursor_blink = False
-        self.set_focus(self.query_one("#username" if not self._value("username") else "#password"))
+        enter(self.query_one("#username" if not self._value("username") else "#password", Input))
         self._keys()
         self.on_resize()
         if reason := self._client.status.reason:
@@ -120,15 +121,9 @@ class SignInScreen(Screen[None]):
         self.action_submit()
 
     def action_field(self, step: int) -> None:
-        """The next field, or the one before, in the order they are written in.
-
-        Textual goes by where fields stand. Those that a new account brings stand nowhere until the next layout, and
-        would come second.
-        """
-        shown = self.query("Choice, Input")
-        fields = list(shown if self._registers else shown.exclude(".-new Input"))
-        place = fields.index(self.focused) if self.focused in fields else -1
-        self.set_focus(fields[(place + step) % len(fields)])
+        """The next field, or the one before."""
+        fields = self.query("Choice, Input")
+        step_field(list(fields if self._registers else fields.exclude(".-new Input")), step)
 
     def action_submit(self) -> None:
         """Enter, from any field."""
@@ -140,7 +135,7 @@ class SignInScreen(Screen[None]):
         if problem is not None:
             where, text = problem
             self._say(text, bad=True)
-            self.query_one(f"#{where}").focus()
+            enter(self.query_one(f"#{where}", Input))
             return
         self._busy = True
         self._say(f"Connecting to {self._value('host')}:{self._value('port')}")
@@ -156,7 +151,7 @@ class SignInScreen(Screen[None]):
         except (RequestError, Refusal) as error:
             self._say(str(error), bad=True)
             if isinstance(error, RequestError) and error.code == "bad_credentials":
-                self.query_one("#password").focus()
+                enter(self.query_one("#password", Input))
         except Exception:  # a person never sees a traceback
             log.exception("signing in failed")
             self._say("That did not work. Please try again.", bad=True)
