@@ -5,8 +5,8 @@ queues of all that is around. Of keys that come in one piece (a quick hand on a 
 letters would act before the bindings among them, and priority bindings before both.
 
 Here the same handlers run at once, in the turn of the App, where Textual runs every action anyway. Nothing waits for a
-queue, so nothing can wait for ever. But what a widget hears through its queue may come after such a key: that it has the
-focus, that its text has changed. What the next key depends on has to be done in the handler or the action itself.
+queue, so nothing can wait for ever. But what a widget hears through its queue may come after such a key: that it has
+the focus, that its text has changed. What the next key depends on must be done by the handler or the action itself.
 """
 
 from __future__ import annotations

@@ -83,6 +83,7 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
     """Tab moves, Enter submits from any field, Esc leaves and changes nothing."""
 
     BINDINGS = bindings(FORMS)
+    AUTO_FOCUS = ""
     DEFAULT_CSS = """
     FormScreen {
         align: center middle;

@@ -70,6 +70,7 @@ class PickerScreen(ModalScreen[str | None]):
     """Typing narrows, the arrows move, Enter chooses, Esc leaves."""
 
     BINDINGS = bindings(LISTS)
+    AUTO_FOCUS = ""
     DEFAULT_CSS = """
     PickerScreen {
         align: center top;

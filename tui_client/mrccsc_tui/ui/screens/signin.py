@@ -33,6 +33,7 @@ class SignInScreen(Screen[None]):
 
     app: ChatApp
     BINDINGS = bindings(SIGN_IN)
+    AUTO_FOCUS = ""
     DEFAULT_CSS = """
     SignInScreen {
         align: center middle;

@@ -30,7 +30,9 @@ class TextField(Input):
 
 
 def enter(field: Widget) -> None:
-    """Put the cursor into a field at once; the next key replaces what is there."""
+    """Put the cursor into a field at once; the next key replaces what is there. Does nothing where it is already."""
+    if field.screen.focused is field:
+        return
     field.screen.set_focus(field)
     if isinstance(field, Input):
         field.select_all()
