@@ -53,7 +53,8 @@ class SignInScreen(Screen[None]):
         & Horizontal { height: 1; margin-bottom: 1; }
         & Label { width: 14; color: $text-muted; }
         & Input { border: none; height: 1; padding: 0 1; background: $panel; width: 1fr; }
-        & Input:focus { border: none; background: $primary 20%; }
+        & Input:focus, & Input.-invalid, & Input.-invalid:focus { border: none; }
+        & Input:focus { background: $primary 20%; }
         & #port { width: 12; }
         & #say { height: auto; min-height: 1; color: $text-muted; }
         & #say.-bad { color: $error; text-style: bold; }
