@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mrccsc_tui.client import RequestError
-from tests.client.fakes import ack, conversation, error, message
+from mrccsc_tui.state.changes import ConversationGone
+from tests.client.fakes import ack, conversation, entry, error, message
 from tests.client.party import Party, direct, texts
 from tests.client.world import World
 from tests.waiting import wait_until
@@ -155,6 +156,40 @@ async def test_when_a_conversation_is_gone_so_is_what_was_to_be_said_there(world
     assert world.client.status.waiting == 0
     await world.restart()
     assert not world.client.store.pendings
+
+
+async def test_words_for_a_conversation_that_is_gone_are_told_and_stay_as_its_draft(world: World) -> None:
+    line = await world.login()
+    told: list[object] = []
+    world.client.subscribe(told.extend)
+    line.deliver(entry({"conv": 5, "seq": 2, "kind": "leave", "by": 2, "at": 2, "user": 1, "reason": "removed"}))
+    await wait_until(lambda: world.client.store.timeline(5), "the end")
+    world.client.set_draft(5, "and a draft")
+    for text in ("too late", "much\ntoo late"):
+        world.client.send(5, text)
+    world.client.react(5, 1, "👍")
+    line.deliver({"type": "conversation.gone", "conv": 5, "reason": "removed"})
+    await wait_until(lambda: not world.client.store.conversations, "being gone")
+    [gone] = [change for change in told if isinstance(change, ConversationGone)]
+    assert gone == ConversationGone(5, "Bob", "removed", 2, ("too late", "much\ntoo late"))
+    await world.restart()
+    assert world.client.draft(5) == "too late\nmuch\ntoo late\nand a draft"
+
+
+async def test_words_are_kept_where_a_conversation_went_while_away(world: World) -> None:
+    line = await world.login()
+    told: list[object] = []
+    world.client.subscribe(told.extend)
+    line.drop()
+    await wait_until(lambda: world.client.status.phase == "offline", "being offline")
+    world.client.send(5, "said in the dark")
+    world.client.reconnect_now()
+    line = await world.network.line(1)
+    await line.signs_in(conversations=[], reset=True)
+    await wait_until(lambda: not world.client.store.conversations, "being gone")
+    [gone] = [change for change in told if isinstance(change, ConversationGone)]
+    assert gone == ConversationGone(5, "Bob", unsent=("said in the dark",))
+    assert world.client.draft(5) == "said in the dark"
 
 
 async def test_reacting_without_saying_how_takes_back_what_is_set(world: World) -> None:

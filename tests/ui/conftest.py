@@ -16,6 +16,7 @@ from textual.pilot import Pilot
 
 from mrccsc_tui.client import ChatClient
 from mrccsc_tui.config import Options, Profile
+from mrccsc_tui.link.transport import Dial, dial
 from mrccsc_tui.profile import Session, save_session
 from mrccsc_tui.ui.app import ChatApp
 from mrccsc_tui.ui.screens.main import MainScreen
@@ -201,10 +202,10 @@ def play(party: Party, snapshot: SnapshotAssertion) -> Show:
 
     @asynccontextmanager
     async def start(
-        person: ChatClient, size: tuple[int, int] = (100, 30), options: Options | None = None
+        person: ChatClient, size: tuple[int, int] = (100, 30), options: Options | None = None, connect: Dial = dial
     ) -> AsyncIterator[Stage]:
         await party.stop(person)
-        client = ChatClient(person.profile)
+        client = ChatClient(person.profile, connect=connect)
         app = ChatApp(client, options or Options(), zone=UTC)
         async with app.run_test(size=size, notifications=True) as pilot:
             await wait_until(lambda: client.status.online, "being online")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from mrccsc_tui.link.errors import LineLost
+from mrccsc_tui.link.transport import Address, Transport, dial
 from mrccsc_tui.ui.widgets.members import Members
 from mrccsc_tui.ui.widgets.sidebar import ConvKey, PersonKey, Sidebar
 from tests.client.party import Party, group, me
@@ -290,7 +292,55 @@ async def test_being_removed_closes_the_chat(party: Party, play: Show) -> None:
         await stage.opens(conv)
         await bob.remove_member(conv, me(ann).user if ann.store.me else stage.client.store.me.user)
         await stage.until(lambda: stage.main.conv is None, "the chat closing")
-        await stage.sees("You were removed from a group.")
+        await stage.sees('Bob removed you from "tea".')
+
+
+class Cable:
+    """A way to the server that can be cut."""
+
+    def __init__(self) -> None:
+        self._lines: list[Transport] = []
+        self._whole = True
+
+    async def dial(self, address: Address) -> Transport:
+        if not self._whole:
+            raise LineLost("The cable is cut.")
+        self._lines.append(await dial(address))
+        return self._lines[-1]
+
+    def cut(self) -> None:
+        self._whole = False
+        for line in self._lines:
+            line.close()
+
+    def mend(self) -> None:
+        self._whole = True
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_what_cannot_be_sent_any_more_is_told_and_kept(party: Party, play: Show, size: tuple[int, int]) -> None:
+    ann, bob = await party.friends("ann", "bob")
+    conv = await group(bob, ann, title="2024 planning")
+    cable = Cable()
+    async with play(ann, size, connect=cable.dial) as stage:
+        await stage.opens(conv)
+        cable.cut()
+        await stage.until(lambda: not stage.client.status.online, "being offline")
+        await stage.command("first words")
+        await stage.command("second words")
+        await stage.sees("2 messages waiting")
+        await stage.type("half a thought")
+        await bob.remove_member(conv, me(ann).user)
+        cable.mend()
+        stage.client.reconnect_now()
+        await stage.until(lambda: stage.main.conv is None, "the chat closing")
+        await stage.sees('no longer in "2024 planning"; 2', "not sent. Ctrl+↑")
+        for words in ("half a thought", "second words", "first words"):
+            await stage.press("ctrl+up")
+            assert stage.main.chat.composer.text == words
+        await bob.invite(conv, me(ann).user)
+        await stage.opens(conv)
+        assert stage.main.chat.composer.text == "first words\nsecond words\nhalf a thought"
 
 
 async def test_who_left_before_one_came_is_a_former_member(party: Party, play: Show) -> None:

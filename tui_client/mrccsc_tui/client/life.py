@@ -58,7 +58,8 @@ class Life:
             paths.make_private(cache)
         self._notes = Notes(data / "notes.db" if keep else MEMORY)
         self._cache = Cache(cache / "cache.db", self._engine.store) if keep else None
-        self._outgoing = Outgoing(self._engine, Outbox(data / "outbox.db" if keep else MEMORY))
+        outbox = Outbox(data / "outbox.db" if keep else MEMORY)
+        self._outgoing = Outgoing(self._engine, outbox, self._keep_unsent)
         self._marks = Marks(self._engine)
         self._history = History(self._engine, self._marks, self._cache)
         if self._cache is not None:
@@ -237,6 +238,14 @@ class Life:
         if self._cache is not None:
             self._cache.load(owner)
         self._outgoing.load(owner)
+
+    def _keep_unsent(self, conv: int, texts: Sequence[str]) -> None:
+        """Words that cannot be said any more go into the draft, which is there again when the user comes back."""
+        if texts:
+            draft = self._notes.get(f"draft:{conv}")
+            self._notes.put(f"draft:{conv}", "\n".join([*texts, *([draft] if draft else [])]))
+            # At once: the outbox forgets them next.
+            self._notes.flush()
 
     def _online(self) -> None:
         self._outgoing.connect()

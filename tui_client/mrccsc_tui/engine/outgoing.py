@@ -6,7 +6,7 @@ import contextlib
 import logging
 import sqlite3
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from mrccsc_tui.engine.engine import Engine
@@ -25,11 +25,15 @@ log = logging.getLogger(__name__)
 
 
 class Outgoing:
-    """The outbox on disk, in the store and on the line, which always agree."""
+    """The outbox on disk, in the store and on the line, which always agree.
 
-    def __init__(self, engine: Engine, outbox: Outbox) -> None:
+    ``keep`` is given the conversation and the words that cannot be said any more, before they are forgotten here.
+    """
+
+    def __init__(self, engine: Engine, outbox: Outbox, keep: Callable[[int, Sequence[str]], None]) -> None:
         self._engine = engine
         self._outbox = outbox
+        self._keep = keep
         self._done: set[str] = set()
         self._sender = Sender(sent=self._sent, refused=self._refused, clock=engine.clock, random=engine.random)
         engine.waiting = lambda: self._sender.waiting
@@ -166,7 +170,8 @@ class Outgoing:
                     self._sender.settled(conv, cid)
                     self._done.add(cid)
                     self._engine.recount()
-                case ConversationGone(conv=conv):
+                case ConversationGone(conv=conv, unsent=unsent):
+                    self._keep(conv, unsent)
                     self.forget(conv)
                 case SignedIn(reset=True):
                     self._hold_back()

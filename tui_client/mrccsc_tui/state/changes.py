@@ -72,10 +72,17 @@ class ConversationChanged(Change):
 
 @dataclass(frozen=True, slots=True)
 class ConversationGone(Change):
-    """The user is no member any more; nothing of it is held. ``reason`` is ``None`` when it went while away."""
+    """The user is no member any more; nothing of it is held. ``reason`` is ``None`` when it went while away.
+
+    ``by`` is who removed or banned the user, where that is known. ``unsent`` is what the outbox still had to say there,
+    in order: safe to print, and in no place but the conversation's draft from now on.
+    """
 
     conv: int
+    title: str
     reason: GoneReason | None = None
+    by: int | None = None
+    unsent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,8 +58,8 @@ class Store:
         self.early: dict[int, list[Entry]] = {}
         self.marking: set[int] = set()
         """Conversations whose read marks the server has not heard of yet: here they are as the user set them."""
-        self.listing: set[int] | None = None
-        """While the list of conversations comes in: those known before that it has not named yet."""
+        self.listing: dict[int, str] | None = None
+        """While the list of conversations comes in: the titles of those known before that it has not named yet."""
 
     # -- reading ----------------------------------------------------------------------------------------------------
 
@@ -96,6 +96,10 @@ class Store:
     def pending(self, conv: int) -> tuple[Pending, ...]:
         """What waits to be sent into a conversation, or failed, in the order it was done."""
         return tuple(self.pendings.get(conv, {}).values())
+
+    def unsent(self, conv: int) -> tuple[str, ...]:
+        """The words that wait to be sent into a conversation, or failed, in the order they were written."""
+        return tuple(one.text for one in self.pendings.get(conv, {}).values() if one.kind in ("send", "edit"))
 
     def members(self, conv: int) -> Mapping[int, Member] | None:
         """The members of a group by user id, kept up to date once loaded; ``None`` when they are not loaded."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, tzinfo
 
+from mrccsc_tui.state.changes import ConversationGone
 from mrccsc_tui.state.models import Contact, Conversation, Presence
 from mrccsc_tui.state.store import Store
 from mrccsc_tui.ui.glyphs import PRESENCE_WORDS, Glyphs
@@ -71,6 +72,22 @@ def moment(at: int, zone: tzinfo | None) -> str:
     """A time for a list: ``3 Feb 2025 09:14``."""
     when = datetime.fromtimestamp(at / 1000, zone)
     return f"{when.day} {when:%b %Y %H:%M}"
+
+
+def farewell(gone: ConversationGone, store: Store) -> str:
+    """That a conversation is gone, by whom, and what could not be sent there any more."""
+    who = store.person(gone.by).display_name if gone.by is not None else ""
+    match gone.reason:
+        case "removed" | "banned":
+            act = f"{who} {gone.reason} you" if who else f"You were {gone.reason}"
+            words = f'{act} from "{gone.title}"'
+        case "closed":
+            words = f'The group "{gone.title}" was closed'
+        case _:
+            words = f'You are no longer in "{gone.title}"'
+    if not gone.unsent:
+        return f"{words}."
+    return f"{words}; {count(len(gone.unsent), 'message')} {'was' if len(gone.unsent) == 1 else 'were'} not sent."
 
 
 def count(number: int, what: str) -> str:

@@ -18,7 +18,7 @@ from mrccsc_tui.state.changes import (
     Stale,
     TailRestarted,
 )
-from mrccsc_tui.state.models import Conversation
+from mrccsc_tui.state.models import Conversation, Notice
 from mrccsc_tui.state.reducers.entries import receive
 from mrccsc_tui.state.reducers.people import put_person
 from mrccsc_tui.state.reducers.reading import recount
@@ -64,11 +64,13 @@ def conversations(store: Store, frame: Frame, request: Frame) -> Iterator[Change
 @reducer("conversation.gone")
 def conversation_gone(store: Store, frame: Frame, _request: Frame) -> Iterator[Change]:
     """The user is no member any more."""
+    conv = frame["conv"]
     if store.listing is not None:
-        store.listing.discard(frame["conv"])
-    if frame["conv"] in store.conversations:
-        store.drop(frame["conv"])
-        yield ConversationGone(frame["conv"], frame["reason"])
+        store.listing.pop(conv, None)
+    if conv in store.conversations:
+        title, by = store.conversations[conv].title, _who_removed(store, conv)
+        store.drop(conv)
+        yield ConversationGone(conv, title, frame["reason"], by, store.unsent(conv))
 
 
 @reducer("group.members")
@@ -112,7 +114,7 @@ def put_conversation(store: Store, fresh: Conversation) -> Iterator[Change]:
     conv, held = fresh.conv, store.conversations.get(fresh.conv)
     known = store.listing is not None and conv in store.listing
     if known and store.listing is not None:
-        store.listing.discard(conv)
+        del store.listing[conv]
     if held is None:
         store.hold(fresh)
         contact = store.contacts.get(fresh.peer or 0)
@@ -172,7 +174,15 @@ def put_listed(store: Store, fresh: Conversation) -> Iterator[Change]:
 def end_listing(store: Store) -> Iterator[Change]:
     """The list is complete: what was there before and is not in it is gone."""
     unlisted, store.listing = store.listing, None
-    for conv in sorted(unlisted or ()):
+    for conv, title in sorted((unlisted or {}).items()):
         if conv in store.conversations:
             store.drop(conv)
-        yield ConversationGone(conv)
+        yield ConversationGone(conv, title, unsent=store.unsent(conv))
+
+
+def _who_removed(store: Store, conv: int) -> int | None:
+    """Whoever took the user out: that entry comes right before the conversation goes."""
+    last = next(reversed(store.timeline(conv)), None)
+    if not isinstance(last, Notice) or last.reason not in ("removed", "banned"):
+        return None
+    return last.by if store.me is not None and last.user == store.me.user else None

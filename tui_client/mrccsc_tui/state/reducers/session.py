@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def session_ready(store: Store, frame: Frame, _request: Frame) -> Iterator[Change]:
     """The session began: lists are complete (conversations save for ``more``), logs caught up."""
     reset = store.is_void(frame)
-    store.listing = set(store.conversations)
+    store.listing = {conv: held.title for conv, held in store.conversations.items()}
     if reset:
         for conv in store.listing:
             store.drop(conv)

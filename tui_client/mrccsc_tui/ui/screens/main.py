@@ -10,10 +10,11 @@ from textual.containers import Horizontal, Vertical
 
 from mrccsc_tui.client import ChatClient
 from mrccsc_tui.config import Options
+from mrccsc_tui.state.changes import ConversationGone
 from mrccsc_tui.ui.bridge import Changed, Digest
 from mrccsc_tui.ui.commands.table import Call, Unknown, read
 from mrccsc_tui.ui.glyphs import Glyphs
-from mrccsc_tui.ui.keymap import MAIN, bindings
+from mrccsc_tui.ui.keymap import MAIN, bindings, hints
 from mrccsc_tui.ui.notify import Herald
 from mrccsc_tui.ui.screens import routes
 from mrccsc_tui.ui.screens.workbench import OPEN, DeskScreen
@@ -25,7 +26,7 @@ from mrccsc_tui.ui.widgets.sidebar import Sidebar
 from mrccsc_tui.ui.widgets.status import HintLine, StatusLine
 from mrccsc_tui.ui.widgets.timeline import Timeline
 from mrccsc_tui.ui.widgets.typing import TypingLine
-from mrccsc_tui.ui.words import has_unread, ordered
+from mrccsc_tui.ui.words import farewell, has_unread, ordered
 
 
 class MainScreen(DeskScreen):
@@ -69,6 +70,8 @@ class MainScreen(DeskScreen):
     def on_changed(self, event: Changed) -> None:
         """Take in a batch of what the client has learnt."""
         digest = event.digest
+        for gone in digest.gone:
+            self._tell_gone(gone)
         for conv, user in digest.typing:
             self.query_one(TypingLine).began(conv, user)
         if digest.lists or digest.names:
@@ -82,15 +85,21 @@ class MainScreen(DeskScreen):
             self.refresh_members()
         if digest.signed_in:
             self._after_sign_in()
-        for gone in digest.gone:
-            if gone.reason in ("removed", "banned", "closed"):
-                self.say("A group was closed." if gone.reason == "closed" else f"You were {gone.reason} from a group.")
         self._tell(digest)
 
     def _after_sign_in(self) -> None:
         if self.conv is not None:
             self.load_members()
         self.chat.want_older()
+
+    def _tell_gone(self, gone: ConversationGone) -> None:
+        for text in gone.unsent:
+            self.chat.composer.keep(text)
+        if gone.unsent:
+            [(key, _)] = hints(("composer-earlier",), self.options.keys, self.glyphs)
+            self.say(f"{farewell(gone, self.client.store)} {key} brings back what you wrote.", bad=True)
+        elif gone.reason != "left":
+            self.say(farewell(gone, self.client.store))
 
     def _tell(self, digest: Digest) -> None:
         notices = self._herald.messages(digest)

@@ -161,6 +161,7 @@ class ChatPanel(Vertical):
         """Show what happened here."""
         conversation = self.conversation
         if self.conv is not None and conversation is None:
+            self.composer.keep(self.composer.text)
             self.open(None)
             return
         if digest is not None or names:
