@@ -19,11 +19,19 @@ from mrccsc_tui.ui.widgets.timeline.marks import find_marks
 from mrccsc_tui.ui.widgets.timeline.notices import describe
 from mrccsc_tui.ui.widgets.timeline.wrap import clip, count_lines, wrap
 
-GUTTER = 7
-"""Cells left of the text: the bar of the selected message, and the time or the state of an own message."""
+GUTTER = 10
+"""Cells left of the text: the bar of the selected message, the time, and the state of an own message."""
 
-GROUP_GAP = 5 * 60_000
-"""Milliseconds of silence after which the author is named again."""
+MINUTE = 60_000
+"""Milliseconds. The time stands where it is another minute than above."""
+
+GROUP_GAP = 5 * MINUTE
+"""The author is named again in each of these parts of an hour, and whenever nothing was said for as long."""
+
+STRETCH = 10
+"""Entries after which time and author stand there again: few pages are without. Own messages show by their state whose
+they are.
+"""
 
 NAME_COLOURS = 5
 
@@ -124,7 +132,9 @@ class Scene:
             or new
             or isinstance(before, Notice)
             or self._author(before) != self._author(item)
-            or _at(item) - _at(before) > GROUP_GAP
+            # By the clock and the seq, not by the last heading: that would have to be looked for.
+            or _at(item) // GROUP_GAP != _at(before) // GROUP_GAP
+            or (self._author(item) != self._my_id and _far(before, item))
         )
         return Decor(blank=self.spacious and heading, day=day, new=new, heading=heading)
 
@@ -160,32 +170,42 @@ class Scene:
             yield self._rule(_day_name(self._day(_at(item))), "day")
         if decor.new:
             yield self._rule(f"new since {self.when(_at(item)):%H:%M}", "new")
+        time = "" if decor.heading else self._time(item, before)
         if isinstance(item, Notice):
-            yield from self._notice_lines(item)
+            yield from self._notice_lines(item, time)
             return
         if decor.heading:
             yield self._heading(item)
         if item.reply_to is not None and not self._deleted(item):
             quoted = clip(f"{self.glyphs.quote} {self.quote(item.reply_to)}", self.text_width, self.glyphs.ellipsis)
-            yield [Span(" " * GUTTER), Span(quoted, "quote")]
-        yield from self._text_lines(item)
+            yield [*_gutter(time), Span(quoted, "quote")]
+            time = ""
+        yield from self._text_lines(item, time)
         if isinstance(item, Message):
             for line in self._reactions(item):
-                yield [Span(" " * GUTTER), *line]
+                yield [*_gutter(), *line]
             for text in self._failures(item):
-                yield [Span(" " * GUTTER), Span(text, "failed")]
+                yield [*_gutter(), Span(text, "failed")]
         elif item.state == "failed":
             for text in self._wrapped(self._refusal(item)):
-                yield [Span(" " * GUTTER), Span(text, "failed")]
+                yield [*_gutter(), Span(text, "failed")]
 
-    def _text_lines(self, item: Message | Pending) -> Iterator[Line]:
+    def _time(self, item: Item, before: Item | None) -> str:
+        """The time of a row that has no heading, unless the row above says the same."""
+        if before is not None and _at(item) // MINUTE == _at(before) // MINUTE and not _far(before, item):
+            return ""
+        return self._clock(item)
+
+    def _clock(self, item: Item) -> str:
+        return f"{self.when(_at(item)):%H:%M}"
+
+    def _text_lines(self, item: Message | Pending, time: str) -> Iterator[Line]:
         text, suffix = self.body(item)
         marks = find_marks(text[:suffix], self._mentioned(item), self._my_username)
-        sign, sign_style = self._sign(item)
-        gutter = Span(f"{sign:>{GUTTER - 1}} ", sign_style)
+        gutter = _gutter(time, *self._sign(item))
         plain = "deleted" if self._deleted(item) else "text"
         for start, end in wrap(text, self.text_width):
-            line = [gutter]
+            line = gutter
             at = start
             for mark in marks:
                 low, high = max(mark.start, start), min(mark.end, end)
@@ -202,17 +222,16 @@ class Scene:
             if end > edge:
                 line.append(Span(text[edge:end], "state"))
             yield line
-            gutter = Span(" " * GUTTER)
+            gutter = _gutter()
 
     def _heading(self, item: Message | Pending) -> Line:
         user = self._author(item)
-        when = f"{self.when(_at(item)):%H:%M}"
-        gutter = Span(f"{when:>{GUTTER - 1}} ", "time")
+        gutter = _gutter(self._clock(item))
         if user == self._my_id:
-            return [gutter, Span("You", "me")]
+            return [*gutter, Span("You", "me")]
         person = self.store.person(user)
         name = clip(person.display_name, max(self.text_width - 2, 4), self.glyphs.ellipsis)
-        line = [gutter, Span(name, f"name-{user % NAME_COLOURS}")]
+        line = [*gutter, Span(name, f"name-{user % NAME_COLOURS}")]
         handle = f"  @{person.username}"
         if (
             person.username.casefold() not in ("", person.display_name.casefold())
@@ -221,13 +240,13 @@ class Scene:
             line.append(Span(handle, "time"))
         return line
 
-    def _notice_lines(self, item: Notice) -> Iterator[Line]:
+    def _notice_lines(self, item: Notice, time: str) -> Iterator[Line]:
         text = self._notice(item)
         sign = {"join": self.glyphs.join, "leave": self.glyphs.leave}.get(item.kind, self.glyphs.note)
-        gutter = Span(f"{sign:>{GUTTER - 1}} ", "notice")
+        gutter = _gutter(time, sign, "notice")
         for start, end in wrap(text, self.text_width):
-            yield [gutter, Span(text[start:end], "notice")]
-            gutter = Span(" " * GUTTER)
+            yield [*gutter, Span(text[start:end], "notice")]
+            gutter = _gutter()
 
     def _rule(self, text: str, style: str) -> Line:
         room = self.width - 2
@@ -344,6 +363,17 @@ def pending_changes(pending: Sequence[Pending]) -> dict[int, Changes]:
 
 def _at(item: Item) -> int:
     return item.created if isinstance(item, Pending) else item.at
+
+
+def _far(before: Item, item: Item) -> bool:
+    """Whether another stretch begins between two rows; what is not sent yet stays with what is above."""
+    if isinstance(before, Pending) or isinstance(item, Pending):
+        return False
+    return before.seq // STRETCH != item.seq // STRETCH
+
+
+def _gutter(time: str = "", sign: str = "", style: str = "state") -> Line:
+    return [Span(f" {time:>5} ", "time"), Span(f"{sign:>2} ", style)]
 
 
 def _day_name(day: date) -> str:
