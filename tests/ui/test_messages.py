@@ -287,6 +287,73 @@ async def test_drafts_stay_with_their_conversation(party: Party, play: Show) -> 
         assert stage.main.chat.composer.text == "half a"
 
 
+async def test_what_a_draft_answers_stays_with_it(party: Party, play: Show) -> None:
+    ann, bob = await party.friends("ann", "bob")
+    conv, other = await direct(ann, bob), await group(ann, title="milk")
+    bob.send(conv, "tea or coffee?")
+    await settled(bob)
+    async with play(ann) as stage:
+        await stage.opens(conv)
+        await stored(stage, conv, "tea or coffee?")
+        await stage.press("up", "r")
+        await stage.type("my answer")
+        stage.main.open_conversation(other)
+        await stage.until(lambda: "Answering" not in stage.text, "answering nothing there")
+        stage.main.open_conversation(conv)
+        await stage.sees("Answering Bob", "my answer")
+        stage.main.chat.composer.put("")
+        await stage.command("/status")
+        await stage.sees("connected to", "Answering Bob")
+    async with play(party.client(ann.profile.name)) as stage:
+        await stage.opens(conv)
+        await stage.sees("Answering Bob")
+        await stage.type("tea")
+        await stage.press("enter")
+        await stored(stage, conv, "tea or coffee?", "tea")
+        question, answer = messages(stage, conv)
+        assert answer.reply_to == question.seq
+        assert "Answering" not in stage.text
+        await stage.command("and biscuits")
+        await stored(stage, conv, "tea", "and biscuits")
+        assert messages(stage, conv)[-1].reply_to is None
+
+
+async def test_what_a_draft_answers_comes_back_after_an_edit(party: Party, play: Show) -> None:
+    ann, bob = await party.friends("ann", "bob")
+    conv = await direct(ann, bob)
+    ann.send(conv, "first")
+    await settled(ann)
+    async with play(ann) as stage:
+        await stage.opens(conv)
+        await stored(stage, conv, "first")
+        await stage.press("up", "r")
+        await stage.sees("Answering yourself")
+        await stage.press("up", "e")
+        await stage.sees("Editing")
+        await stage.press("escape")
+        await stage.sees("Answering yourself")
+        await stage.press("escape")
+        await stage.until(lambda: "Answering" not in stage.text, "answering nothing")
+
+
+async def test_the_warning_of_a_long_text_stays_with_it(party: Party, play: Show) -> None:
+    ann = await party.person("ann")
+    tea, milk = await group(ann, title="tea"), await group(ann, title="milk")
+    async with play(ann) as stage:
+        await stage.opens(tea)
+        stage.main.chat.composer.insert_text("é" * 3_500)
+        await stage.sees("7000 of 8192 bytes")
+        await stage.opens(milk)
+        await stage.until(lambda: "bytes" not in stage.text, "nothing to warn of")
+        await stage.opens(tea)
+        await stage.sees("7000 of 8192 bytes")
+        await stage.press("enter")
+        await stage.until(lambda: "bytes" not in stage.text, "being sent")
+        await stage.press("up", "e")
+        await stage.type("x")
+        await stage.sees("7001 of 8192 bytes")
+
+
 async def test_all_history_is_reached_by_scrolling(party: Party, play: Show) -> None:
     ann, bob = await party.friends("ann", "bob")
     conv = await direct(ann, bob)

@@ -215,6 +215,7 @@ class Life:
         if frame["type"] == "session.ready" and self.store.is_void(frame):
             # They name entries of another log.
             self._marks.clear()
+            self._notes.clear("reply:")
         else:
             self._marks.compare(frame)
         if frame["type"] != "session.ready":

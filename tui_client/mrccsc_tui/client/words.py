@@ -53,6 +53,15 @@ class Words(Life):
         """Keep what is typed; cheap enough for every key. Empty text forgets it."""
         self._notes.put(f"draft:{conv}", _encodable(text) or None)
 
+    def draft_reply(self, conv: int) -> int | None:
+        """The seq of the message that the draft answers."""
+        seq = self._notes.get(f"reply:{conv}") or ""
+        return int(seq) if seq.isdecimal() else None
+
+    def set_draft_reply(self, conv: int, seq: int | None) -> None:
+        """Keep with the draft which message it answers; ``None`` forgets it."""
+        self._notes.put(f"reply:{conv}", None if seq is None else str(seq))
+
     def recall(self, key: str) -> str | None:
         """A remembered setting of the screens, kept with the profile."""
         return self._notes.get(f"setting:{key}")

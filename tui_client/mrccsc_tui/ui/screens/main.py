@@ -120,7 +120,7 @@ class MainScreen(DeskScreen):
         """Send, or carry out a command. A text that cannot be sent stays where it is."""
         match read(event.text):
             case Call(command, words):
-                self.chat.leave_mode()
+                self.chat.leave_edit()
                 self.chat.accept_text(event.text)
                 self.act(command.handler(self, words), event.text)
             case Unknown(name):

@@ -20,6 +20,7 @@ from mrccsc_tui.ui.emoji import with_emoji
 from mrccsc_tui.ui.glyphs import Glyphs
 from mrccsc_tui.ui.widgets.composer import Composer
 from mrccsc_tui.ui.widgets.line import TextLine
+from mrccsc_tui.ui.widgets.mode import ModeLine
 from mrccsc_tui.ui.widgets.rows import Piece
 from mrccsc_tui.ui.widgets.timeline import Roll, Scene, Timeline
 from mrccsc_tui.ui.widgets.timeline.wrap import clip
@@ -35,13 +36,11 @@ SPACIOUS_FROM = 24
 
 
 @dataclass(frozen=True)
-class Mode:
-    """What the composer does besides saying something new: it answers or edits ``message``."""
+class Edit:
+    """The composer changes ``message`` instead of saying something new; ``draft`` is what was being typed before."""
 
-    kind: str
     message: Message
-    draft: str = ""
-    """What was being typed when an edit began."""
+    draft: str
 
 
 class ChatPanel(Vertical):
@@ -83,7 +82,7 @@ class ChatPanel(Vertical):
         self._themes = themes
         self._changed_keys = changed_keys
         self.conv: int | None = None
-        self.mode: Mode | None = None
+        self._edit: Edit | None = None
         self.attentive = False
         """The person can see this: the terminal has the focus and nothing covers the conversation."""
         self._seen = 0
@@ -97,7 +96,7 @@ class ChatPanel(Vertical):
         yield Welcome()
         yield Timeline(id="timeline")
         yield TypingLine(self._client.store, self._glyphs)
-        yield TextLine(id="mode")
+        yield ModeLine(self._client.store, self._glyphs)
         yield Composer(self._complete, self._changed_keys)
 
     @property
@@ -119,7 +118,7 @@ class ChatPanel(Vertical):
 
     def open(self, conv: int | None) -> None:
         """Show a conversation at its first unread message, or at the newest; ``None`` shows the way in."""
-        self.leave_mode()
+        self.leave_edit()
         if self.conversation is not None:
             # Keys that came in one piece with the one that leads away may not be in the draft yet.
             self.composer.put(self.composer.draft)
@@ -154,6 +153,7 @@ class ChatPanel(Vertical):
             scene.divider = (self._first_new(roll) if held else None) or self._seen + 1
         self.timeline.show(roll, at=scene.divider)
         self.composer.put(self._client.draft(conversation.conv))
+        self._warn_of_length()
         self.refresh_facts()
         self.mark_seen()
 
@@ -178,8 +178,9 @@ class ChatPanel(Vertical):
         self.refresh_facts()
 
     def refresh_facts(self) -> None:
-        """The title line, the way in, the composer's invitation."""
+        """The title line, the way in, the composer's invitation, what it answers."""
         store = self._client.store
+        self._show_mode()
         conversation = self.conversation
         if conversation is None:
             me = store.me
@@ -266,62 +267,71 @@ class ChatPanel(Vertical):
     # -- typing and sending -----------------------------------------------------------------------------------------
 
     def say(self, text: str) -> None:
-        """Send a text, or what the mode makes of it. Raises what the client raises; the text stays then."""
+        """Send a text, as an answer or a change where one was begun. Raises what the client raises; the text stays."""
         conversation = self.conversation
         if conversation is None:
             return
-        mode, typed = self.mode, text
+        edit, typed = self._edit, text
         text = with_emoji(text)
-        if mode is not None and mode.kind == "edit":
-            self._client.edit(mode.message.conv, mode.message.seq, text)
+        if edit is not None:
+            self._client.edit(edit.message.conv, edit.message.seq, text)
         else:
-            self._client.send(conversation.conv, text, mode.message.seq if mode is not None else None)
+            self._client.send(conversation.conv, text, self._client.draft_reply(conversation.conv))
+            self._client.set_draft_reply(conversation.conv, None)
         self.accept_text(typed)
-        self.mode = None
+        self._edit = None
         self._show_mode()
-        if mode is None or mode.kind != "edit":
+        if edit is None:
             self.timeline.newest()
-        elif mode.draft:
-            self.composer.give_back(mode.draft)
+        elif edit.draft:
+            self.composer.give_back(edit.draft)
 
     def accept_text(self, text: str) -> None:
         """What was typed has been taken; Ctrl+↑ brings it back."""
         self.composer.keep(text)
-        if self.conv is not None and (self.mode is None or self.mode.kind != "edit"):
+        if self.conv is not None and self._edit is None:
             self._client.set_draft(self.conv, self.composer.text)
+        self._warn_of_length()
 
     def begin(self, kind: str, message: Message, text: str | None = None) -> None:
         """Answer or edit a message."""
-        self.leave_mode()
+        self.leave_edit()
         if kind == "edit":
-            self.mode = Mode(kind, message, self.composer.draft)
+            self._edit = Edit(message, self.composer.draft)
             shown = message.text if text is None else text
             self.composer.put(f"/{shown}" if shown.startswith("/") else shown)
         else:
-            self.mode = Mode(kind, message)
+            self.query_one(ModeLine).remember(message)
+            self._client.set_draft_reply(message.conv, message.seq)
         self._show_mode()
         self.composer.focus()
 
-    def leave_mode(self) -> bool:
-        """Answer or edit no more; whether there was anything to leave. Nothing typed is lost."""
-        mode, self.mode = self.mode, None
-        if mode is not None and mode.kind == "edit":
+    def leave_mode(self) -> None:
+        """Edit no more, or else answer no more. Nothing typed is lost."""
+        if not self.leave_edit() and self.conv is not None:
+            self._client.set_draft_reply(self.conv, None)
+            self._show_mode()
+
+    def leave_edit(self) -> bool:
+        """Edit no more: the draft from before comes back. Whether there was an edit."""
+        edit, self._edit = self._edit, None
+        if edit is not None:
             self.composer.keep(self.composer.text)
-            self.composer.put(mode.draft)
-        self._show_mode()
-        return mode is not None
+            self.composer.put(edit.draft)
+            self._show_mode()
+        return edit is not None
 
     @on(Composer.Typed)
     def keep_draft(self) -> None:
         """Every key goes to the draft, and tells the others that one is typing."""
         text = self.composer.draft
         conversation = self.conversation
-        if conversation is None or (self.mode is not None and self.mode.kind == "edit"):
+        self._warn_of_length()
+        if conversation is None or self._edit is not None:
             return
         self._client.set_draft(conversation.conv, text)
         if text.strip() and (not text.startswith("/") or text.startswith("//")):
             self._client.typing(conversation.conv)
-        self._warn_of_length(text)
 
     @on(Timeline.OlderWanted)
     def want_older(self) -> None:
@@ -335,28 +345,23 @@ class ChatPanel(Vertical):
         self.query_one(TypingLine).show_scrolled(not event.following and self.timeline.roll is not None)
         self.mark_seen()
 
-    def _warn_of_length(self, text: str) -> None:
-        size = len(text.encode()) if len(text) * 4 > MAX_TEXT * 3 else 0
-        self.query_one(TypingLine).warn(f"{size} of {MAX_TEXT} bytes" if size > MAX_TEXT * 3 // 4 else "")
+    def _warn_of_length(self) -> None:
+        text, much = self.composer.text, MAX_TEXT * 3 // 4
+        # A character has at most four bytes: short texts need not be encoded at every key.
+        size = len(text.encode("utf-8", "replace")) if len(text) * 4 > much else 0
+        self.query_one(TypingLine).warn(f"{size} of {MAX_TEXT} bytes" if size > much else "")
 
     def _show_mode(self) -> None:
-        mode = self.mode
-        self.set_class(mode is not None, "-mode")
-        self.composer.set_class(mode is not None, "-reply")
-        if mode is None:
-            return
-        store = self._client.store
-        whom = "yourself" if store.me is not None and store.me.user == mode.message.by else ""
-        whom = whom or store.person(mode.message.by).display_name
-        what = "Editing" if mode.kind == "edit" else f"Answering {whom}"
-        self.query_one("#mode", TextLine).show(
-            [
-                (what, "accent"),
-                ("  Esc ", "key"),
-                ("cancels  ", "dim"),
-                (clip(mode.message.text, 200, self._glyphs.ellipsis), "dim"),
-            ]
-        )
+        conv = None if self.conversation is None else self.conv
+        seq = None if conv is None else self._client.draft_reply(conv)
+        shown = self._edit is not None or seq is not None
+        self.set_class(shown, "-mode")
+        self.composer.set_class(shown, "-reply")
+        line = self.query_one(ModeLine)
+        if self._edit is not None:
+            line.editing(self._edit.message)
+        elif conv is not None and seq is not None:
+            line.answering(conv, seq)
 
     def _title(self, conversation: Conversation) -> list[Piece]:
         store = self._client.store
