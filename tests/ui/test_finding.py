@@ -10,7 +10,7 @@ from mrccsc_tui.state.models import Message
 from mrccsc_tui.ui.screens.excerpt import ExcerptScreen
 from mrccsc_tui.ui.words import moment
 from tests.client.party import Party, befriend, direct, finds, group, settled
-from tests.ui.conftest import SIZES, Show
+from tests.ui.conftest import SIZES, Show, Stage
 from tests.ui.recording import Replay
 from tests.waiting import wait_until
 
@@ -103,6 +103,83 @@ async def test_what_is_too_far_back_is_shown_apart(show: Show, replay: Replay, m
         await stage.sees("Earlier in the history", "They do.")
         await stage.press("k", "j", "escape")
         await stage.until(lambda: stage.app.screen is stage.main, "coming back")
+
+
+async def far_back(stage: Stage, conv: int, seq: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Show a message as one that is too far back to be loaded."""
+
+    async def out_of_reach(*_: object) -> bool:
+        return False
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.client, "load_until", out_of_reach)
+        stage.main.act(stage.main.reach(conv, seq))
+        await stage.until(lambda: isinstance(stage.app.screen, ExcerptScreen), "the excerpt")
+    await stage.sees("Earlier in the history")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+async def test_what_is_far_back_is_answered_edited_and_reacted_to(
+    party: Party, play: Show, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, bob = await party.friends("ann", "bob")
+    conv = await direct(ann, bob)
+    mine = ann.send(conv, "see https://tea.example")
+    await settled(ann)
+    bob.send(conv, "theirs")
+    await settled(bob)
+    async with play(ann, size) as stage:
+        await stage.opens(conv)
+        await stage.until(lambda: len(stage.client.store.timeline(conv)) == 3, "both messages")
+        _, own, other = stage.client.store.timeline(conv)
+        assert own.cid == mine.cid
+        await far_back(stage, conv, own.seq, monkeypatch)
+        await stage.sees("r reply  e edit  d delete")
+        assert "Enter send" not in stage.text
+        await stage.press("y")
+        assert stage.app.clipboard == "see https://tea.example"
+        opened: list[str] = []
+        monkeypatch.setattr(stage.app, "open_url", opened.append)
+        line = next(number for number, text in enumerate(stage.text.splitlines()) if "https://tea" in text)
+        await stage.pilot.click(offset=(stage.text.splitlines()[line].index("https://tea") + 3, line))
+        assert opened == ["https://tea.example"]
+        await stage.press("plus")
+        await stage.sees("[👍 1]")
+        await stage.press("e")
+        await stage.until(lambda: stage.app.screen is stage.main, "the composer")
+        await stage.sees("Editing")
+        await stage.press("escape")
+        await far_back(stage, conv, other.seq, monkeypatch)
+        await stage.press("e")
+        await stage.sees("You can edit your own messages only.", "Earlier in the history")
+        await stage.press("r")
+        await stage.sees("Answering Bob")
+        await stage.type("hi")
+        await stage.press("enter")
+        await stage.until(lambda: stage.client.store.timeline(conv)[-1].reply_to == other.seq, "the answer")
+        await far_back(stage, conv, own.seq, monkeypatch)
+        await stage.press("d")
+        await stage.sees("Delete for everybody?")
+        await stage.press("enter")
+        await stage.sees("Earlier in the history", "(deleted)")
+        await stage.press("escape")
+        await stage.until(lambda: stage.app.screen is stage.main, "coming back")
+        await far_back(stage, conv, stage.client.store.timeline(conv)[-1].seq, monkeypatch)
+        await stage.press("enter")
+        await stage.until(lambda: stage.app.screen is stage.main, "going to what was answered")
+        await stage.until(lambda: stage.main.selected == stage.client.store.message(conv, other.seq), "its being found")
+
+
+async def test_hits_say_whom_one_said_it_to(party: Party, play: Show) -> None:
+    ann, bob = await party.friends("ann", "bob")
+    conv = await direct(ann, bob)
+    ann.send(conv, "the kettle is on")
+    await settled(ann)
+    await finds(ann, "kettle", "the kettle is on")
+    async with play(ann) as stage:
+        await stage.press("f4")
+        await stage.type("kettle")
+        await stage.sees("You to Bob  ")
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

@@ -8,7 +8,7 @@ from mrccsc_tui.link.errors import LineLost
 from mrccsc_tui.link.transport import Address, Transport, dial
 from mrccsc_tui.ui.widgets.members import Members
 from mrccsc_tui.ui.widgets.sidebar import ConvKey, PersonKey, Sidebar
-from tests.client.party import Party, group, me
+from tests.client.party import Party, befriend, group, me
 from tests.ui.conftest import SIZES, Show, Stage
 from tests.waiting import wait_until
 
@@ -158,6 +158,7 @@ async def test_kick_and_ban(party: Party, play: Show, way: str, what: str) -> No
             await on_member(stage, me(bob).user)
             await stage.press("x" if what == "kick" else "b")
         await stage.sees(f"{'Remove' if what == 'kick' else 'Ban'} Bob from tea?")
+        assert "They may come back." not in stage.text, "the group is private"
         await stage.press("enter")
         await wait_until(lambda: conv not in bob.store.conversations, "Bob being out")
         await stage.sees("You removed Bob" if what == "kick" else "You banned Bob")
@@ -283,6 +284,20 @@ async def test_what_a_member_may_not_do_is_said(party: Party, play: Show) -> Non
         await stage.command("/title mine now")
         await stage.sees("may")
         assert stage.main.chat.composer.text == "/title mine now"
+
+
+@pytest.mark.parametrize("panel", ["f2", "f3"])
+async def test_names_use_the_width_of_a_narrow_terminal(party: Party, play: Show, panel: str) -> None:
+    ann = await party.person("ann")
+    bob = await party.person("bob")
+    await bob.set_display_name("Bob of the very long family name")
+    await befriend(ann, bob)
+    conv = await group(ann, bob)
+    async with play(ann, (60, 20)) as stage:
+        await stage.opens(conv)
+        await stage.until(lambda: stage.client.store.members(conv), "the members")
+        await stage.press(panel)
+        await stage.sees("Bob of the very long family name")
 
 
 async def test_being_removed_closes_the_chat(party: Party, play: Show) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mrccsc_tui.state.models import Message
-from tests.client.party import Party, direct, group, sees, settled
+from tests.client.party import Party, direct, group, me, sees, settled
 from tests.ui.conftest import SIZES, Show, Stage
 from tests.waiting import wait_until
 
@@ -216,6 +216,43 @@ async def test_me_sends_what_one_does(party: Party, play: Show) -> None:
         await stage.opens(conv)
         await stage.command("/me waves")
         await stored(stage, conv, "* Ann waves")
+
+
+async def test_names_of_emoji_are_replaced_in_every_text(party: Party, play: Show) -> None:
+    ann, bob = await party.friends("ann", "bob")
+    conv = await direct(ann, bob)
+    bob.send(conv, "hello")
+    async with play(ann) as stage:
+        await stage.opens(conv)
+        await stored(stage, conv, "hello")
+        await stage.command("/me goes :wave:")
+        await stored(stage, conv, "* Ann goes 👋")
+        await stage.command("/reply :wave: too")
+        await stored(stage, conv, "👋 too")
+        await stage.command("/edit :tea: time")
+        await stored(stage, conv, "🍵 time")
+        await stage.command(f"/msg {me(bob).username} :party:")
+        await stored(stage, conv, "🎉")
+
+
+async def test_the_hints_know_what_may_be_done(party: Party, play: Show) -> None:
+    ann, bob = await party.friends("ann", "bob")
+    conv = await direct(ann, bob)
+    ann.send(conv, "oops")
+    await settled(ann)
+    async with play(ann, (140, 40)) as stage:
+        await stage.opens(conv)
+        await stored(stage, conv, "oops")
+        await stage.press("up")
+        await stage.sees("e edit  d delete")
+        await stage.press("d", "enter")
+        await stage.sees("(deleted)")
+        await stage.until(lambda: "e edit" not in stage.text, "no hint to edit what is deleted")
+        await bob.remove_contact(me(stage.client).user)
+        await stage.command("to nobody")
+        await stage.sees("not sent:")
+        await stage.press("up")
+        await stage.sees("t try again  x discard")
 
 
 async def test_only_own_messages_are_edited(party: Party, play: Show) -> None:

@@ -71,9 +71,11 @@ async def test_accept(party: Party, play: Show, way: str) -> None:
             await stage.command("/accept")
         else:
             await cursor_on(stage, me(bob).user)
+            await stage.sees("a accept")
             await stage.press(*(["a"] if way == "key" else ["enter", "enter"]))
         await stage.until(lambda: relation(stage, me(bob).user) == "friend", "the friendship")
         await stage.sees("You and Bob are friends now.")
+        await stage.until(lambda: "a accept" not in stage.text, "no hint to accept again")
 
 
 @pytest.mark.parametrize("way", ["key", "command"])

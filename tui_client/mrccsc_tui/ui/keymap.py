@@ -97,7 +97,9 @@ SHORTCUTS: dict[str, tuple[Shortcut, ...]] = {
         Shortcut("message-open", "o", "message('open')", "Open the first link", "link"),
         Shortcut("message-origin", "enter", "message('origin')", "Go to the message that this one answers"),
         Shortcut("message-retry", "t", "message('retry')", "Try to send a failed message again", "try again"),
-        Shortcut("message-discard", "x", "message('discard')", "Discard a failed message; its text comes back"),
+        Shortcut(
+            "message-discard", "x", "message('discard')", "Discard a failed message; its text comes back", "discard"
+        ),
     ),
     SIDEBAR: (
         Shortcut("sidebar-open", "enter,space", "open", "Open the conversation or answer the request", "open"),
@@ -152,7 +154,7 @@ SHORTCUTS: dict[str, tuple[Shortcut, ...]] = {
         Shortcut("signin-previous", "shift+tab,up", "field(-1)", "Previous field", priority=True),
     ),
     READING: (
-        Shortcut("reading-close", "escape,f1,q", "close", "Close", priority=True),
+        Shortcut("reading-close", "escape,f1,q", "close", "Close", "close", priority=True),
         Shortcut("reading-down", "down,j", "line(1)", "Down"),
         Shortcut("reading-up", "up,k", "line(-1)", "Up"),
         Shortcut("reading-page-down", "pagedown,space", "page(1)", "A page down", priority=True),

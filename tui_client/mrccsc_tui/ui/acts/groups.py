@@ -104,8 +104,11 @@ async def invite(desk: Desk, conv: int, user: int) -> None:
 
 async def kick(desk: Desk, conv: int, user: int) -> None:
     """Take a member out, after asking."""
-    name = desk.client.store.person(user).display_name
-    if await desk.confirm(f"Remove {name} from {_group(desk, conv).title}? They may come back.", "remove"):
+    name, group = desk.client.store.person(user).display_name, _group(desk, conv)
+    after = (
+        "Somebody will have to invite them to come back." if group.visibility == "private" else "They may come back."
+    )
+    if await desk.confirm(f"Remove {name} from {group.title}? {after}", "remove"):
         await desk.client.remove_member(conv, user)
 
 

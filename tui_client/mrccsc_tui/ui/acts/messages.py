@@ -144,9 +144,11 @@ def _hit(desk: Desk, hit: Message, words: str, *, everywhere: bool) -> Option:
     store = desk.client.store
     conversation = store.conversations.get(hit.conv)
     author = "You" if is_own(desk, hit) else store.person(hit.by).display_name
-    place = (
-        f" in {conversation.title}" if everywhere and conversation is not None and conversation.kind == "group" else ""
-    )
+    place = ""
+    if everywhere and conversation is not None and conversation.kind == "group":
+        place = f" in {conversation.title}"
+    elif everywhere and conversation is not None and is_own(desk, hit):
+        place = f" to {conversation.title}"
     head = ((author, "strong"), (place, "dim"), (f"  {moment(hit.at, desk.zone)}", "dim"))
     return Option(f"{hit.conv}:{hit.seq}", hit.text, (head, _snippet(hit.text, words), ((" ", "dim"),)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mrccsc_shared.text import check_username
 from mrccsc_tui.state.models import Person
 from mrccsc_tui.ui.desk import Complaint, Desk
+from mrccsc_tui.ui.emoji import with_emoji
 from mrccsc_tui.ui.screens.picker import Option, Page, Picker
 from mrccsc_tui.ui.words import contacts, presence_words, status_of
 
@@ -129,7 +130,7 @@ async def write_to(desk: Desk, user: int, text: str = "") -> None:
     if conv is None or conv not in desk.client.store.conversations:
         conv = (await desk.client.open_direct(user)).conv
     if text:
-        desk.client.send(conv, text)
+        desk.client.send(conv, with_emoji(text))
     desk.open_conversation(conv)
 
 

@@ -6,18 +6,19 @@ from mrccsc_tui.state.models import Message
 from mrccsc_tui.ui.acts import messages
 from mrccsc_tui.ui.commands.row import Command, needed
 from mrccsc_tui.ui.desk import Desk, open_chat
+from mrccsc_tui.ui.emoji import with_emoji
 
 
 async def _me(desk: Desk, words: str) -> None:
     me = desk.client.store.me
     name = me.display_name if me is not None else ""
-    desk.client.send(open_chat(desk).conv, f"* {name} {needed(words, '/me TEXT')}")
+    desk.client.send(open_chat(desk).conv, f"* {name} {with_emoji(needed(words, '/me TEXT'))}")
 
 
 async def _reply(desk: Desk, words: str) -> None:
     message = messages.meant(desk)
     if words:
-        desk.client.send(message.conv, words, message.seq)
+        desk.client.send(message.conv, with_emoji(words), message.seq)
     else:
         desk.begin_reply(message)
 
@@ -25,7 +26,7 @@ async def _reply(desk: Desk, words: str) -> None:
 async def _edit(desk: Desk, words: str) -> None:
     message = _own(desk)
     if words and messages.is_own(desk, message):
-        desk.client.edit(message.conv, message.seq, words)
+        desk.client.edit(message.conv, message.seq, with_emoji(words))
     else:
         messages.begin_edit(desk, message)
 

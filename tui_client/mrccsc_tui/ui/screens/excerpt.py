@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import tzinfo
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
+from mrccsc_tui.client import RequestError
+from mrccsc_tui.state.changes import Change, PendingChanged, Settled
 from mrccsc_tui.state.models import HistoryPage
-from mrccsc_tui.state.store import Store
-from mrccsc_tui.ui.glyphs import Glyphs
 from mrccsc_tui.ui.keymap import READING, bindings
+from mrccsc_tui.ui.screens import routes
+from mrccsc_tui.ui.widgets.status import HintLine
 from mrccsc_tui.ui.widgets.timeline import Roll, Scene, Timeline
+
+if TYPE_CHECKING:
+    from mrccsc_tui.ui.screens.workbench import DeskScreen
+
+_LEAVES = ("reply", "edit", "quote", "unread", "origin")
+"""What goes on in the conversation itself."""
 
 
 class ExcerptScreen(ModalScreen[None]):
-    """A page of history around one message, to read; Esc leaves."""
+    """A page of history around one message. What is done to a message is done as on the main screen; Esc leaves."""
 
     BINDINGS = bindings(READING)
     DEFAULT_CSS = """
@@ -31,13 +41,16 @@ class ExcerptScreen(ModalScreen[None]):
             border-title-style: bold;
             border-subtitle-color: $text-muted;
         }
+        & > HintLine { dock: bottom; }
     }
     """
 
-    def __init__(self, store: Store, page: HistoryPage, seq: int, glyphs: Glyphs, zone: tzinfo | None) -> None:
+    def __init__(self, desk: DeskScreen, page: HistoryPage, seq: int) -> None:
         super().__init__()
-        self._roll = Roll(Scene(store, page.conv, glyphs=glyphs, zone=zone), page.rows)
+        self._desk = desk
+        self._page = page
         self._seq = seq
+        self._unsubscribe: Callable[[], None] | None = None
 
     def compose(self) -> ComposeResult:
         """A timeline of its own."""
@@ -45,10 +58,32 @@ class ExcerptScreen(ModalScreen[None]):
             box.border_title = "Earlier in the history"
             box.border_subtitle = "Esc closes"
             yield Timeline(id="excerpt")
+        yield HintLine(self._desk.options.keys, self._desk.glyphs)
 
     def on_mount(self) -> None:
         """Show the message."""
+        self._unsubscribe = self._desk.client.subscribe(self._follow)
         self.call_after_refresh(self._show)
+
+    def on_unmount(self) -> None:
+        """Nobody looks any more."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+
+    @on(Timeline.Acted)
+    def act_on_message(self, event: Timeline.Acted) -> None:
+        """A key on the selected message."""
+        self._desk.act(self._act(event))
+
+    @on(Timeline.LinkOpened)
+    def open_link(self, event: Timeline.LinkOpened) -> None:
+        """A click on a link."""
+        self.app.open_url(event.url)
+
+    @on(Timeline.Selected)
+    def hint(self) -> None:
+        """Say which keys work here."""
+        self.query_one(HintLine).show_shortcuts((*self.query_one(Timeline).useful(), "reading-close"), anywhere=())
 
     def action_close(self) -> None:
         """Esc."""
@@ -62,8 +97,30 @@ class ExcerptScreen(ModalScreen[None]):
         """A page up or down."""
         self.query_one(Timeline).page(step)
 
+    async def _act(self, event: Timeline.Acted) -> None:
+        await routes.message(self._desk, event.action, event.item)
+        if event.action in _LEAVES:
+            self.dismiss(None)
+
+    def _follow(self, changes: Sequence[Change]) -> None:
+        """Show what is on its way, and the page as it is once something of it is stored."""
+        if any(isinstance(change, Settled) and change.conv == self._page.conv for change in changes):
+            self.run_worker(self._load_again(), group="excerpt", exclusive=True, exit_on_error=False)
+        elif any(isinstance(change, PendingChanged) and change.conv == self._page.conv for change in changes):
+            self.query_one(Timeline).take_in()
+
+    async def _load_again(self) -> None:
+        selected = self.query_one(Timeline).selected
+        self._seq = getattr(selected, "seq", self._seq)
+        try:
+            self._page = await self._desk.client.load_around(self._page.conv, self._seq)
+        except RequestError:
+            return
+        self._show()
+
     def _show(self) -> None:
-        timeline = self.query_one(Timeline)
-        timeline.show(self._roll)
+        desk, timeline = self._desk, self.query_one(Timeline)
+        scene = Scene(desk.client.store, self._page.conv, glyphs=desk.glyphs, zone=desk.zone)
+        timeline.show(Roll(scene, self._page.rows))
         timeline.go_to(self._seq)
         timeline.focus()

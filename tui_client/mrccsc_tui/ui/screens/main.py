@@ -85,6 +85,8 @@ class MainScreen(DeskScreen):
             self.refresh_members()
         if digest.signed_in:
             self._after_sign_in()
+        # What is under the cursor may be another thing now.
+        self.hint()
         self._tell(digest)
 
     def _after_sign_in(self) -> None:
@@ -322,7 +324,5 @@ class MainScreen(DeskScreen):
         self.look()
 
     def on_resize(self) -> None:
-        """Names on the left are cut to the new width."""
-        self.call_after_refresh(self._refresh_lists)
-        self.call_after_refresh(self.refresh_members)
+        """A narrow terminal may cover the conversation."""
         self.call_after_refresh(self.look)

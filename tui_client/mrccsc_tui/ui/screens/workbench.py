@@ -257,7 +257,7 @@ class DeskScreen(Screen[None]):
             from mrccsc_tui.ui.screens.excerpt import ExcerptScreen  # noqa: PLC0415
 
             page = await self.client.load_around(conv, seq)
-            self.app.push_screen(ExcerptScreen(self.client.store, page, seq, self.glyphs, self.zone))
+            self.app.push_screen(ExcerptScreen(self, page, seq))
         elif self.conv == conv:
             self.chat.timeline.take_in()
             self._select(seq)

@@ -38,9 +38,16 @@ class Members(RowList):
         super().__init__(bar=glyphs.bar, id="members")
         self._store = store
         self._glyphs = glyphs
+        self._shown: tuple[Sequence[Member] | None, bool] = (None, False)
+
+    def on_resize(self) -> None:
+        """Cut the names to the new width."""
+        members, direct = self._shown
+        self.show(members, direct=direct)
 
     def show(self, members: Sequence[Member] | None, *, direct: bool = False) -> None:
         """Show these members; ``None`` while they are not known."""
+        self._shown = members, direct
         if members is None:
             words = "not a group" if direct else "not loaded"
             self.set_rows([ListRow(None, (((words, "dim"),),))])

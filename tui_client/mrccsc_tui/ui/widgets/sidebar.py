@@ -51,6 +51,10 @@ class Sidebar(RowList):
         self._store = store
         self._glyphs = glyphs
 
+    def on_resize(self) -> None:
+        """Cut the names to the new width."""
+        self.refresh_rows()
+
     def refresh_rows(self) -> None:
         """Show the store as it is now."""
         store = self._store

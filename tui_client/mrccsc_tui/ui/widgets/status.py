@@ -76,9 +76,9 @@ class HintLine(TextLine):
         self._changed = changed
         self._shown: list[tuple[str, str]] = []
 
-    def show_shortcuts(self, ids: Iterable[str]) -> None:
-        """Show the keys with these ids, then those that work anywhere on the main screen."""
-        shown = hints((*ids, *_ANYWHERE), self._changed, self._glyphs)
+    def show_shortcuts(self, ids: Iterable[str], *, anywhere: Iterable[str] = _ANYWHERE) -> None:
+        """Show the keys with these ids, then those that work ``anywhere`` on the screen."""
+        shown = hints((*ids, *anywhere), self._changed, self._glyphs)
         self._shown = shown
         self._fit()
 

@@ -156,8 +156,8 @@ class Roll:
         self._first_seq = self._rows[0].seq if self._rows else 0
         conversation = self.scene.store.conversations.get(self.scene.conv)
         self.cursor = conversation.cursor if self._live and conversation is not None else 0
-        everything = self.scene.store.pending(self.scene.conv) if self._live else ()
-        self._pending = [act for act in everything if act.kind == "send"]
+        everything = self.scene.store.pending(self.scene.conv)
+        self._pending = [act for act in everything if act.kind == "send"] if self._live else []
         self.scene.changes = pending_changes(everything)
 
     def _measure(self, ordinal: int) -> int:

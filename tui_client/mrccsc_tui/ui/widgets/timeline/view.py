@@ -199,6 +199,8 @@ class Timeline(Viewport, can_focus=True):
         again = ("message-retry", "message-discard") if failed else ()
         if isinstance(item, Pending):
             return (*again, "message-copy", "message-quote")
+        if item.deleted:
+            return (*again, "message-reply", "message-unread")
         me = roll.scene.store.me
         own = ("message-edit", "message-delete") if me is not None and me.user == item.by else ()
         rest = ("message-react", "message-thumb", "message-copy", "message-quote", "message-unread", "message-open")
