@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list-themes", action="store_true", help="print the names of the themes")
     parser.add_argument("--no-notify", action="store_true", help="no bell and no notifications")
     parser.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
+    parser.add_argument("--linear", action="store_true", help="one panel, no boxes, in ASCII: for screen readers")
     parser.add_argument("--local", action="store_true", help="chat on a server of your own, started when none runs")
     parser.set_defaults(command=None, host=None, port=None, tls=False, ca=None, profile=None, config=None)
 

@@ -14,9 +14,9 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from mrccsc_tui import paths
-from mrccsc_tui.config import Config, ConfigError, Profile, read_config
+from mrccsc_tui.config import Config, ConfigError, Profile, password_from, read_config
 from mrccsc_tui.exits import INTERRUPTED, MISUSED, OK
-from mrccsc_tui.profile import ProfileLocked, load_session, locked
+from mrccsc_tui.profile import ProfileLocked, fits, load_session, locked
 from mrccsc_tui.sanitize import line
 
 _SCRIPTS = ("send", "tail", "export")
@@ -70,8 +70,9 @@ def _screen(arguments: argparse.Namespace, config: Config) -> int:
             theme=arguments.theme,
             notify=False if arguments.no_notify else None,
             ascii=True if arguments.ascii else None,
+            linear=True if arguments.linear else None,
         )
-        return run_screen(ChatClient(profile, connect=connect), options)
+        return run_screen(ChatClient(profile, connect=connect), options, _password(profile))
 
 
 def _script(arguments: argparse.Namespace, config: Config) -> int:
@@ -102,6 +103,14 @@ def find_profile(arguments: argparse.Namespace, config: Config) -> Profile:
     if not (config.places(name) or arguments.host or arguments.port or arguments.tls):
         found = replace(found, host=session.host, port=session.port, tls=session.tls)
     return replace(found, username=found.username or session.username)
+
+
+def _password(profile: Profile) -> str | None:
+    """What the password command prints, where one must sign in. It may ask: the terminal is still the shell's."""
+    session = load_session(profile.name)
+    if not (profile.username and profile.password_command) or (session is not None and fits(session, profile)):
+        return None
+    return password_from(profile.password_command)
 
 
 @contextlib.contextmanager

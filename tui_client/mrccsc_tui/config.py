@@ -10,7 +10,8 @@
     [keys]
     conversation-next = "alt+down,f8"
 
-A profile is one account on one server. The command line goes over a profile's table, and that over the top of the
+A profile is one account on one server. What its ``password-command`` prints signs in ``username`` where no session is
+stored, for scripts and for the screen. The command line goes over a profile's table, and that over the top of the
 file.
 """
 
@@ -45,6 +46,8 @@ class Options:
     theme: str | None = None
     notify: bool = True
     ascii: bool = False
+    linear: bool = False
+    """One panel at a time without boxes, in ASCII: for screen readers."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Changed key bindings: the id of a binding to its keys, from the table ``[keys]``."""
     config_file: Path | None = None
@@ -75,11 +78,13 @@ _PROFILE_KEYS: dict[str, type] = {
     "theme": str,
     "notify": bool,
     "ascii": bool,
+    "linear": bool,
 }
 _TOP_KEYS: dict[str, type] = {
     "theme": str,
     "notify": bool,
     "ascii": bool,
+    "linear": bool,
     "profile": str,
     "profiles": dict,
     "keys": dict,
@@ -132,8 +137,8 @@ class Config:
 
     def options(self, name: str, **given: Any) -> Options:
         """How the screens of a profile look; what is ``given`` (and not ``None``) goes over the file."""
-        table = {**{key: self.top[key] for key in ("theme", "notify", "ascii") if key in self.top}, **self._table(name)}
-        known: dict[str, Any] = {key: table[key] for key in ("theme", "notify", "ascii") if key in table}
+        table = {**self.top, **self._table(name)}
+        known: dict[str, Any] = {key: table[key] for key in ("theme", "notify", "ascii", "linear") if key in table}
         known |= {key: value for key, value in given.items() if value is not None}
         return Options(keys=dict(self.top.get("keys", {})), config_file=self.file, **known)
 

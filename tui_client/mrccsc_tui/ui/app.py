@@ -18,7 +18,7 @@ from mrccsc_tui import paths
 from mrccsc_tui.client import ChatClient
 from mrccsc_tui.config import Options
 from mrccsc_tui.ui.bridge import Bridge, Changed
-from mrccsc_tui.ui.glyphs import glyphs
+from mrccsc_tui.ui.glyphs import LINEAR, glyphs
 from mrccsc_tui.ui.keymap import EVERYWHERE, bindings, install_legacy_alt, unknown_ids
 from mrccsc_tui.ui.keys import hand_over
 from mrccsc_tui.ui.themes import DEFAULT, OWN, names
@@ -52,11 +52,15 @@ class ChatApp(App[None]):
     COMMAND_PALETTE_BINDING = "f24"
     PAUSE_GC_ON_SCROLL = True
 
-    def __init__(self, client: ChatClient, options: Options, *, zone: tzinfo | None = None) -> None:
+    def __init__(
+        self, client: ChatClient, options: Options, *, zone: tzinfo | None = None, password: str | None = None
+    ) -> None:
         super().__init__()
+        self._password = password
+        """Signs in at once, the first time that somebody must."""
         self._client = client
         self._options = options
-        self._glyphs = glyphs(ascii_only=options.ascii)
+        self._glyphs = LINEAR if options.linear else glyphs(ascii_only=options.ascii)
         self._zone = zone
         self._bridge: Bridge | None = None
         self._main: MainScreen | None = None
@@ -72,6 +76,7 @@ class ChatApp(App[None]):
         for theme in OWN:
             self.register_theme(theme)
         self.set_class(self._options.ascii, "-ascii")
+        self.set_class(self._options.linear, "-linear")
         self.set_keymap(dict(self._options.keys))
         self._bridge = Bridge(self, self._client, self._pass_on)
         await self._client.start()
@@ -118,6 +123,11 @@ class ChatApp(App[None]):
         )
         self.panic(Text(told))
 
+    def announce(self, sequence: str) -> None:
+        """Write a control sequence that prints nothing to the terminal."""
+        if self._driver is not None:
+            self._driver.write(sequence)
+
     async def on_unmount(self) -> None:
         """The session stays; the next start resumes it."""
         if self._bridge is not None:
@@ -153,20 +163,25 @@ class ChatApp(App[None]):
             self.pop_screen()
         # Each is imported when it is wanted: the first frame shows only one of them.
         if signed_in:
-            from mrccsc_tui.ui.screens.main import MainScreen  # noqa: PLC0415
+            from mrccsc_tui.ui.screens.main import LinearScreen, MainScreen  # noqa: PLC0415
 
-            self._main = MainScreen(self._client, self._options, self._glyphs, self._zone)
+            kind = LinearScreen if self._options.linear else MainScreen
+            self._main = kind(self._client, self._options, self._glyphs, self._zone)
             self.push_screen(self._main)
         else:
             from mrccsc_tui.ui.screens.signin import SignInScreen  # noqa: PLC0415
 
             self._main = None
-            self.push_screen(SignInScreen(self._client))
+            password, self._password = self._password, None
+            self.push_screen(SignInScreen(self._client, password))
 
 
-def run(client: ChatClient, options: Options) -> int:
-    """Show the client on the terminal until the person quits; the exit code of the process."""
+def run(client: ChatClient, options: Options, password: str | None = None) -> int:
+    """Show the client on the terminal until the person quits; the exit code of the process.
+
+    A ``password`` is tried at once, where no session is stored.
+    """
     install_legacy_alt()
-    app = ChatApp(client, options)
+    app = ChatApp(client, options, password=password)
     app.run()
     return app.return_code or 0

@@ -5,7 +5,7 @@ Each presence has a sign of its own, so that no information is given by colour a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,9 @@ ASCII = Glyphs(
     key_down="Down",
     down="v",
 )
+
+LINEAR = replace(ASCII, rule="")
+"""Nothing is drawn but signs with a meaning."""
 
 PRESENCE_WORDS = {"online": "online", "away": "away", "dnd": "do not disturb", "offline": "offline", "": "unknown"}
 """Presence in words; the empty one is for unknown."""

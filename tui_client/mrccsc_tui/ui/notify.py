@@ -1,12 +1,14 @@
-"""Telling the person of something while they look elsewhere: a bell and a toast, once for each message."""
+"""Telling the person of something while they look elsewhere, once for each message: a bell, a toast, and what the
+terminal shows by itself (OSC 9 or 777).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Literal, NamedTuple, TypeAlias
 
-from mrccsc_tui.state.models import Contact, Message
-from mrccsc_tui.state.store import Store
+from mrccsc_tui.client import ChatClient
+from mrccsc_tui.state.models import Contact, Conversation, Message
 from mrccsc_tui.ui.bridge import Digest
 from mrccsc_tui.ui.widgets.timeline.wrap import clip
 
@@ -18,11 +20,53 @@ class Notice(NamedTuple):
     text: str
 
 
-class Herald:
-    """Decides what is worth telling. Direct messages and mentions are; muted conversations are silent."""
+Level: TypeAlias = Literal["all", "mentions", "none"]
+"""What of a conversation is told: every message, mentions of the person only, or nothing, which is to mute it."""
 
-    def __init__(self, store: Store, ellipsis: str) -> None:
-        self._store = store
+
+def level(client: ChatClient, conversation: Conversation) -> Level:
+    """What of a conversation is told. Where nothing else was chosen on this device: all of a chat, mentions in groups.
+
+    Muting goes to all devices, the choice between the other two stays here: the protocol has no word for it.
+    """
+    if conversation.muted:
+        return "none"
+    chosen = client.recall(f"level:{conversation.conv}")
+    return ("all" if chosen == "all" else "mentions") if chosen else _usual(conversation)
+
+
+def remember_level(client: ChatClient, conversation: Conversation, chosen: Level) -> None:
+    """Keep the choice between all and mentions with the profile."""
+    client.remember(f"level:{conversation.conv}", None if chosen == _usual(conversation) else chosen)
+
+
+def _usual(conversation: Conversation) -> Level:
+    return "all" if conversation.kind == "direct" else "mentions"
+
+
+def osc(notice: Notice, environment: Mapping[str, str]) -> str:
+    """What makes a terminal with such an environment show a notice by itself; others pass over it.
+
+    Only one of the two sequences: many terminals know both. tmux passes it on with ``allow-passthrough``.
+    """
+    if "VTE_VERSION" in environment or environment.get("TERM", "").startswith("rxvt"):
+        title = notice.title.replace(";", ",")
+        sequence = f"\x1b]777;notify;{title};{notice.text}\x07"
+    else:
+        # Some take a number at the beginning for a command.
+        sequence = f"\x1b]9;MRCCSC: {notice.title}: {notice.text}\x07"
+    if environment.get("TMUX"):
+        doubled = sequence.replace("\x1b", "\x1b\x1b")
+        return f"\x1bPtmux;{doubled}\x1b\\"
+    return sequence
+
+
+class Herald:
+    """Decides what is worth telling, by the level of each conversation."""
+
+    def __init__(self, client: ChatClient, ellipsis: str) -> None:
+        self._client = client
+        self._store = client.store
         self._ellipsis = ellipsis
         self._told: dict[int, int] = {}
         self._asked: set[int] = set()
@@ -41,14 +85,15 @@ class Herald:
     def _new(self, conv: int, arrived: list[tuple[int, int]]) -> Iterator[Message]:
         store = self._store
         conversation = store.conversations.get(conv)
-        if conversation is None or conversation.muted or store.me is None:
+        if conversation is None or store.me is None:
             return
+        chosen = level(self._client, conversation)
         for first, last in arrived:
             for seq in range(max(first, self._told.get(conv, 0) + 1, last - 20), last + 1):
                 message = store.message(conv, seq)
                 if message is None or message.by == store.me.user:
                     continue
-                if conversation.kind == "direct" or store.me.user in message.mentions:
+                if chosen == "all" or (chosen == "mentions" and store.me.user in message.mentions):
                     yield message
             self._told[conv] = max(last, self._told.get(conv, 0))
 

@@ -9,10 +9,16 @@ from mrccsc_shared.text import check_name, check_topic
 from mrccsc_tui.state.models import Conversation
 from mrccsc_tui.ui.acts.people import person_option, pick_friend
 from mrccsc_tui.ui.desk import Complaint, Desk
+from mrccsc_tui.ui.notify import Level, level, remember_level
 from mrccsc_tui.ui.screens.forms import Field
 from mrccsc_tui.ui.screens.picker import Option, Page, Picker
 from mrccsc_tui.ui.words import count
 
+_TOLD: dict[Level, str] = {
+    "all": "every message is told",
+    "mentions": "what mentions you is told",
+    "none": "nothing is told, on no device",
+}
 _VISIBILITY = {"public: anybody may join": "public", "private: by invitation": "private"}
 
 
@@ -214,6 +220,30 @@ async def mute(desk: Desk, conv: int, muted: bool | None = None) -> None:
     muted = not conversation.muted if muted is None else muted
     await desk.client.mute(conv, muted)
     desk.say(f"{conversation.title} is muted." if muted else f"{conversation.title} is not muted any more.")
+
+
+async def set_level(desk: Desk, conversation: Conversation, chosen: str) -> None:
+    """Choose what of a conversation is told while the person looks elsewhere."""
+    told = _TOLD.get(cast(Level, chosen))
+    if told is None:
+        raise Complaint("Say all, mentions or none.")
+    if conversation.muted != (chosen == "none"):
+        await desk.client.mute(conversation.conv, chosen == "none")
+    if chosen != "none":
+        remember_level(desk.client, conversation, cast(Level, chosen))
+    desk.say(f"{conversation.title}: {told}.")
+
+
+async def ask_for_level(desk: Desk, conversation: Conversation) -> None:
+    """Let the person choose what of a conversation is told."""
+    now = level(desk.client, conversation)
+    options = [
+        Option(name, name, (((name, "strong"), (f"  {told}", "dim"), ("  as it is" if name == now else "", "online")),))
+        for name, told in _TOLD.items()
+    ]
+    choice = await desk.pick(Picker(f"Notifications of {conversation.title}", options=options))
+    if choice is not None:
+        await set_level(desk, conversation, choice)
 
 
 def _group(desk: Desk, conv: int) -> Conversation:

@@ -35,6 +35,8 @@ def complete(store: Store, conv: int | None, line: str, word: str, themes: Seque
             return [row.name for row in ROWS if row.name.startswith(word.removeprefix("/"))]
         case "theme":
             return _starting(themes, word)
+        case "level":
+            return _starting(("all", "mentions", "none"), word)
         case "emoji":
             return _starting(NAMES, word)
     return []

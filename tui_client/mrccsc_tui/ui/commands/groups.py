@@ -134,6 +134,13 @@ async def _unmute(desk: Desk, words: str) -> None:
     await groups.mute(desk, open_chat(desk).conv, muted=False)
 
 
+async def _notify(desk: Desk, words: str) -> None:
+    if words:
+        await groups.set_level(desk, open_chat(desk), words.lower())
+    else:
+        await groups.ask_for_level(desk, open_chat(desk))
+
+
 def _held(desk: Desk, name: str, kind: str = "") -> Conversation | None:
     """The conversation of that exact title, or with that user; ``None`` for none or several."""
     store = desk.client.store
@@ -170,4 +177,5 @@ ROWS = (
     Command("settings", "/settings", "Title, topic and visibility in one form", _settings, "groups"),
     Command("mute", "/mute", "Mute the conversation", _mute, "groups"),
     Command("unmute", "/unmute", "Unmute the conversation", _unmute, "groups"),
+    Command("notify", "/notify [all|mentions|none]", "What you are told of", _notify, "groups", wants="level"),
 )

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from mrccsc_tui.ui.desk import Complaint, Desk
 
 Topic = Literal["people", "groups", "messages", "yourself"]
-Wants = Literal["", "person", "group", "emoji", "command", "theme", "role"]
+Wants = Literal["", "person", "group", "emoji", "command", "theme", "role", "level"]
 
 
 class Command(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import tzinfo
 
 from textual import events, on
@@ -15,7 +16,7 @@ from mrccsc_tui.ui.bridge import Changed, Digest
 from mrccsc_tui.ui.commands.table import Call, Unknown, read
 from mrccsc_tui.ui.glyphs import Glyphs
 from mrccsc_tui.ui.keymap import MAIN, bindings, hints
-from mrccsc_tui.ui.notify import Herald
+from mrccsc_tui.ui.notify import Herald, osc
 from mrccsc_tui.ui.screens import routes
 from mrccsc_tui.ui.screens.workbench import OPEN, DeskScreen
 from mrccsc_tui.ui.widgets.chat import ChatPanel
@@ -38,7 +39,7 @@ class MainScreen(DeskScreen):
 
     def __init__(self, client: ChatClient, options: Options, glyphs: Glyphs, zone: tzinfo | None) -> None:
         super().__init__(client, options, glyphs, zone)
-        self._herald = Herald(client.store, glyphs.ellipsis)
+        self._herald = Herald(client, glyphs.ellipsis)
 
     def compose(self) -> ComposeResult:
         """Three panels over two lines."""
@@ -111,6 +112,7 @@ class MainScreen(DeskScreen):
             self.app.bell()
             for notice in notices[-3:]:
                 self.notify(notice.text, title=notice.title, markup=False)
+                self._chat_app.announce(osc(notice, os.environ))
 
     def _refresh_lists(self) -> None:
         self.query_one(Sidebar).refresh_rows()
@@ -326,3 +328,9 @@ class MainScreen(DeskScreen):
     def on_resize(self) -> None:
         """A narrow terminal may cover the conversation."""
         self.call_after_refresh(self.look)
+
+
+class LinearScreen(MainScreen):
+    """One panel at a time, however wide the terminal is."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow")]  # noqa: RUF012

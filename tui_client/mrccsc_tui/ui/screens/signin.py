@@ -66,9 +66,10 @@ class SignInScreen(Screen[None]):
     SignInScreen.-short > VerticalScroll { padding: 0 2; }
     """
 
-    def __init__(self, client: ChatClient) -> None:
+    def __init__(self, client: ChatClient, password: str | None = None) -> None:
         super().__init__()
         self._client = client
+        self._password = password
         self._busy = False
 
     def compose(self) -> ComposeResult:
@@ -84,7 +85,7 @@ class SignInScreen(Screen[None]):
             yield self._field("Port", TextField(str(profile.port), id="port", type="integer"))
             yield self._field("Encrypted", Choice((_PLAIN, _TLS), _TLS if profile.tls else _PLAIN, id="tls"))
             yield self._field("User name", TextField(profile.username or "", id="username"))
-            yield self._field("Password", TextField(password=True, id="password"))
+            yield self._field("Password", TextField(self._password or "", password=True, id="password"))
             yield self._field(
                 "Display name", TextField(placeholder="what others see; optional", id="display"), new=True
             )
@@ -100,6 +101,8 @@ class SignInScreen(Screen[None]):
         self.on_resize()
         if reason := self._client.status.reason:
             self._say(reason, bad=True)
+        if self._password:
+            self.action_submit()
 
     def on_resize(self) -> None:
         """Few lines: no blank ones between the fields."""
