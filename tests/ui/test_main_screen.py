@@ -93,3 +93,11 @@ async def test_light_theme(show: Show, replay: Replay) -> None:
         await stage.opens(replay.recording.conv("lunch"))
         await stage.sees("projector")
         assert await stage.picture()
+
+
+async def test_a_wide_terminal_becomes_narrow_at_once(show: Show, replay: Replay) -> None:
+    async with show((140, 40)) as stage:
+        await stage.opens(replay.recording.conv("lunch"))
+        for width, height in ((60, 20), (140, 40), (20, 10), (140, 40), (1, 1), (100, 30)):
+            await stage.pilot.resize_terminal(width, height)
+        await stage.sees("projector", "Message lunch")
