@@ -79,7 +79,7 @@ SHORTCUTS: dict[str, tuple[Shortcut, ...]] = {
         Shortcut("composer-newline", "alt+enter,ctrl+j,shift+enter", "newline", "New line", "new line"),
         Shortcut("composer-earlier", "ctrl+up", "recall(-1)", "What was sent before"),
         Shortcut("composer-later", "ctrl+down", "recall(1)", "What was sent after that"),
-        Shortcut("composer-clear", "ctrl+l", "clear", "Empty the composer; Ctrl+↑ brings the text back"),
+        Shortcut("composer-clear", "ctrl+l", "clear", "Empty the composer; its text is recalled like what was sent"),
         Shortcut("composer-complete", "tab", "complete", "Complete a /command, @name or :emoji:"),
         Shortcut("composer-select", "up", "select_or_up", "Select a message, from an empty composer", "select"),
     ),
