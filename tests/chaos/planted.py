@@ -21,12 +21,12 @@ from mrccsc_server.domain.operations import Operation, Send
 from mrccsc_server.domain.planning import Outcome, Plan
 from mrccsc_server.domain.state import Facts, Needs, Stored
 from mrccsc_server.ports import Beginning, Cluster, EntryHint, ReadMark, Snapshot, Store
-from mrccsc_server.services import live as live_module
 from mrccsc_server.services.live import Live
 from mrccsc_server.services.roster import Arrival, LiveConversation, LiveUser
 from mrccsc_server.services.sweep import Sweep
 from mrccsc_server.storage import log as stored_log
 from mrccsc_server.storage.recent import Recent
+from mrccsc_shared.codec import encode as encode_frame
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_tui.state.log import Log as HeldLog
 from mrccsc_tui.state.store import Store as HeldStore
@@ -355,7 +355,7 @@ def keep_former_members(ground: Ground) -> None:
     """Tell who was removed that they are gone, and go on delivering."""
 
     def dismiss(self: LiveUser, conv: int, _seq: int, reason: Any) -> bool:
-        line = live_module.encode({"type": "conversation.gone", "conv": conv, "reason": reason})
+        line = encode_frame({"type": "conversation.gone", "conv": conv, "reason": reason})
         for session in self.sessions:
             session.sink.send(line)
         return True

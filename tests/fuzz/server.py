@@ -73,7 +73,14 @@ PROXIED = st.builds(lambda cut, one, rest: cut + one + rest, st.binary(min_size=
 
 # -- hints -----------------------------------------------------------------------------------------------------------
 
-FRAMES = st.sampled_from([b'{"type":"pong"}\n', b'{"type":"typing","conv":1,"user":2}\n'])
+FRAMES = st.sampled_from(
+    [
+        b'{"type":"pong"}\n',
+        b'{"type":"typing","conv":1,"user":2}\n',
+        b'{"type":"conversation","conversation":{"conv":5,"title":"a"}}\n',
+        b'{"type":"contact","contact":{"user":{"user":5},"relation":"none"}}\n',
+    ]
+)
 HINTS = st.one_of(
     st.builds(message, IDS, st.integers(1, 2**50), TEXTS),
     st.builds(HeadHint, IDS, IDS),

@@ -18,6 +18,7 @@ from mrccsc_server.ports import (
     Chosen,
     Clock,
     Command,
+    ContactHint,
     ConversationHint,
     EntryHint,
     HeadHint,
@@ -30,6 +31,7 @@ from mrccsc_server.ports import (
     SessionsEnded,
     Throttles,
     UserHint,
+    ViewHint,
 )
 from mrccsc_shared.messages.presence import Presence as Seen
 
@@ -158,7 +160,7 @@ class MemoryBus:
                 return entry["conv"] in self._conversations
             case HeadHint(conv) | ConversationHint(conv):
                 return conv in self._conversations
-            case UserHint(users):
+            case UserHint(users) | ViewHint(users) | ContactHint(users):
                 return not self._users.isdisjoint(users)
             case PresenceHint(user, friends):
                 return user in self._users or not self._users.isdisjoint(friends)

@@ -18,6 +18,7 @@ Every implementation passes the same contract tests. What all stores promise:
 from mrccsc_server.ports.accounts import Account, Accounts, Sessions, StoredSession
 from mrccsc_server.ports.bus import (
     Bus,
+    ContactHint,
     ConversationHint,
     EntryHint,
     HeadHint,
@@ -26,6 +27,7 @@ from mrccsc_server.ports.bus import (
     PresenceHint,
     SessionsEnded,
     UserHint,
+    ViewHint,
 )
 from mrccsc_server.ports.clock import Clock
 from mrccsc_server.ports.cluster import Cluster
@@ -48,6 +50,7 @@ __all__ = [
     "Cluster",
     "Command",
     "ContactChange",
+    "ContactHint",
     "Contacts",
     "ConversationHint",
     "Conversations",
@@ -74,4 +77,5 @@ __all__ = [
     "StoredSession",
     "Throttles",
     "UserHint",
+    "ViewHint",
 ]

@@ -35,9 +35,27 @@ class HeadHint:
 
 @dataclass(frozen=True, slots=True)
 class UserHint:
-    """A frame for all connections of some users. To the nodes that follow any of them."""
+    """A frame for all connections of some users, save one that has a hint of its own. To the nodes that follow any."""
 
     users: tuple[int, ...]
+    line: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ViewHint:
+    """The frame of a conversation that is new to some users or has other facts now. To the nodes that follow any."""
+
+    users: tuple[int, ...]
+    conv: int
+    line: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ContactHint:
+    """The frame of a contact: what ``other`` is to some users now. To the nodes that follow any of them."""
+
+    users: tuple[int, ...]
+    other: int
     line: bytes
 
 
@@ -66,7 +84,7 @@ class SessionsEnded:
     sessions: tuple[int, ...]
 
 
-Hint = EntryHint | HeadHint | UserHint | PresenceHint | ConversationHint | SessionsEnded
+Hint = EntryHint | HeadHint | UserHint | ViewHint | ContactHint | PresenceHint | ConversationHint | SessionsEnded
 
 
 class Hearer(Protocol):

@@ -17,9 +17,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from mrccsc_server.domain.state import Stored
 from mrccsc_server.services.committing import Committing
 from mrccsc_server.services.missing import Missing
-from mrccsc_server.services.roster import SAID, Arrival, LiveConversation, LiveUser, set_outside
+from mrccsc_server.services.roster import SAID, Arrival, LiveConversation, LiveUser, encode_view, set_outside
 from mrccsc_server.services.session import OUTSIDE, Session
-from mrccsc_shared.codec import encode
 from mrccsc_shared.entry import Entry
 from mrccsc_shared.errors import CloseCode
 from mrccsc_shared.messages.conversation import Conversation
@@ -220,7 +219,7 @@ class Live:
     def refresh(self, conv: int, views: Mapping[int, Conversation]) -> None:
         """Send the facts of a conversation anew to those who are still in it."""
         for user, view in views.items():
-            self.send_facts(user, conv, encode({"type": "conversation", "conversation": view}))
+            self.send_facts(user, conv, encode_view(view))
 
     def send_facts(self, user: int, conv: int, line: bytes, but: Session | None = None) -> None:
         """Send changed facts of a conversation to those sessions of a user that were told of it, save one."""

@@ -161,7 +161,7 @@ class Opening:
         if not self._live.here(session):
             newcomer.settle()
             return
-        self._renewal.know(session.user, snapshot.contacts)
+        self._renewal.know(session.user, [contact["user"]["user"] for contact in snapshot.contacts])
         ready, late = encode_ready(session, snapshot, presences, newcomer.re, newcomer.token)
         if self._live.release(session, ready, snapshot.heads):
             for seen in late:

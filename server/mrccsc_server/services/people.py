@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from mrccsc_server.domain.contacts import ContactAct
-from mrccsc_server.ports import Bus, Chosen, Store, UserHint
+from mrccsc_server.ports import Bus, Chosen, ContactHint, Store, UserHint
 from mrccsc_server.services.live import Live
 from mrccsc_server.services.presence import PresenceService, Spawn, presence_event
-from mrccsc_server.services.renewal import Renewal
+from mrccsc_server.services.renewal import Renewal, encode_contact
 from mrccsc_server.services.session import Session
 from mrccsc_shared.codec import encode
 from mrccsc_shared.errors import ErrorCode, Refusal
@@ -81,16 +81,15 @@ class People:
         now = await self._presence.of(list(readers))
         for user, presence in now.items():
             if presence != seen.get(user):
-                self._say(readers[user], encode(presence_event(presence)))
+                line = encode(presence_event(presence))
+                self._live.to_users(readers[user], line)
+                self._bus.publish([UserHint(tuple(readers[user]), line)])
 
     def _tell(self, user: int, contact: Contact, but: Session | None = None) -> None:
-        line = encode({"type": "contact", "contact": contact})
-        self._renewal.hear((user,), line)
-        self._say((user,), line, but)
-
-    def _say(self, users: Collection[int], line: bytes, but: Session | None = None) -> None:
-        self._live.to_users(users, line, but)
-        self._bus.publish([UserHint(tuple(users), line)])
+        line, other = encode_contact(contact), contact["user"]["user"]
+        self._renewal.hear((user,), other)
+        self._live.to_users((user,), line, but)
+        self._bus.publish([ContactHint((user,), other, line)])
 
 
 def _add(contact: Contact | None, presences: Mapping[int, Presence]) -> None:

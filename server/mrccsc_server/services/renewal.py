@@ -6,16 +6,14 @@ It takes its time, so that many users do not storm the database, and it may say 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-
-from pydantic_core import from_json
+from collections.abc import Collection, Iterable
 
 from mrccsc_server.ports import Store
 from mrccsc_server.services.live import Live
 from mrccsc_server.services.presence import PresenceService
 from mrccsc_shared.codec import encode
 from mrccsc_shared.errors import Refusal
-from mrccsc_shared.messages.contact import Contact
+from mrccsc_shared.messages.contact import Contact, ContactFrame
 
 RENEWED = 20
 """Users who are told before others get a turn."""
@@ -29,9 +27,6 @@ RETRY = 5.0
 CONVERSATIONS = 200
 """Conversations read by one query."""
 
-CONTACT = b'{"type":"contact","contact":'
-"""What the frame of a contact begins with."""
-
 
 class Renewal:
     """Remembers whom the users here know, and tells them anew how things stand."""
@@ -43,18 +38,16 @@ class Renewal:
         self._known: dict[int, set[int]] = {}
         self._due = asyncio.Event()
 
-    def know(self, user: int, contacts: Iterable[Contact]) -> None:
-        """A session of the user was told of these contacts."""
-        if others := [contact["user"]["user"] for contact in contacts]:
+    def know(self, user: int, others: Collection[int]) -> None:
+        """A session of the user was told of contacts with these others."""
+        if others:
             self._known.setdefault(user, set()).update(others)
 
-    def hear(self, users: Iterable[int], line: bytes) -> None:
-        """The users are sent a line; it may be of a contact."""
-        if line.startswith(CONTACT):
-            contact: Contact = from_json(line)["contact"]
-            for user in users:
-                if user in self._live.users:
-                    self.know(user, (contact,))
+    def hear(self, users: Iterable[int], other: int) -> None:
+        """The users are told of a contact with another one, those of them who are here."""
+        for user in users:
+            if user in self._live.users:
+                self.know(user, (other,))
 
     def forget(self, user: int) -> None:
         """No session of the user is here any more."""
@@ -90,7 +83,7 @@ class Renewal:
         for contact in contacts:
             if contact["relation"] == "friend" and (seen := presences.get(contact["user"]["user"])) is not None:
                 contact["presence"] = seen
-            self._live.to_users((user,), encode({"type": "contact", "contact": contact}))
+            self._live.to_users((user,), encode_contact(contact))
 
     async def _tell_conversations(self, user: int) -> None:
         after, more = 0, True
@@ -99,3 +92,9 @@ class Renewal:
             for view in views:
                 after = view["conv"]
                 self._live.refresh(after, {user: view})
+
+
+def encode_contact(contact: Contact) -> bytes:
+    """The line that tells a user of a contact."""
+    frame: ContactFrame = {"type": "contact", "contact": contact}
+    return encode(frame)

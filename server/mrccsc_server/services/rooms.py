@@ -6,10 +6,11 @@ import logging
 from collections.abc import Collection
 
 from mrccsc_server.domain.state import Duplicate, Stored
-from mrccsc_server.ports import Bus, ConversationHint, Store, UserHint
+from mrccsc_server.ports import Bus, ConversationHint, Store, UserHint, ViewHint
 from mrccsc_server.services.digest import Digester
 from mrccsc_server.services.live import Live
 from mrccsc_server.services.presence import PresenceService, Spawn
+from mrccsc_server.services.roster import encode_view
 from mrccsc_server.services.session import Session
 from mrccsc_shared.codec import encode
 from mrccsc_shared.entry import Entry, Visibility
@@ -111,9 +112,9 @@ class Rooms:
     async def mute(self, session: Session, conv: int, muted: bool) -> None:
         """Mute or unmute on all devices."""
         view = await self._store.conversations.mute(conv, session.user, muted)
-        line = encode({"type": "conversation", "conversation": view})
+        line = encode_view(view)
         self._live.send_facts(session.user, conv, line, session)
-        self._bus.publish([UserHint((session.user,), line)])
+        self._bus.publish([ViewHint((session.user,), conv, line)])
 
     # -- reading and typing ----------------------------------------------------------------------------------------
 
@@ -165,7 +166,7 @@ class Rooms:
 
     def _introduce(self, user: int, view: Conversation, origin: Session | None = None) -> None:
         self._live.introduce(user, view, origin)
-        self._bus.publish([UserHint((user,), encode({"type": "conversation", "conversation": view}))])
+        self._bus.publish([ViewHint((user,), view["conv"], encode_view(view))])
 
     def _tell(self, user: int, line: bytes, but: Session | None = None) -> None:
         self._live.to_users((user,), line, but)

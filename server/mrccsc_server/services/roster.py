@@ -9,7 +9,7 @@ from mrccsc_server.domain.planning import Outcome
 from mrccsc_server.domain.state import Stored
 from mrccsc_server.services.session import OUTSIDE, Session
 from mrccsc_shared.codec import encode
-from mrccsc_shared.messages.conversation import Conversation, ConversationGone, GoneReason
+from mrccsc_shared.messages.conversation import Conversation, ConversationFrame, ConversationGone, GoneReason
 
 Done = Callable[[Outcome], None]
 """Answers a request with its outcome."""
@@ -61,7 +61,7 @@ class LiveUser:
     def show(self, view: Conversation, origin: Session | None = None) -> None:
         """Tell the sessions of a conversation as it is at its head; ``origin`` is told by its answer."""
         conv, head = view["conv"], view["head"]
-        line = encode({"type": "conversation", "conversation": view})
+        line = encode_view(view)
         for session in self.sessions:
             if session is origin:
                 session.begin_at(conv, head)
@@ -71,7 +71,7 @@ class LiveUser:
     def show_new(self, view: Conversation) -> None:
         """Tell those sessions that do not know the conversation yet."""
         conv, head = view["conv"], view["head"]
-        line = encode({"type": "conversation", "conversation": view})
+        line = encode_view(view)
         for session in self.sessions:
             if session.held is not None or session.is_outside(conv):
                 session.send_view(conv, head, line)
@@ -129,6 +129,12 @@ class LiveConversation:
         """Answer what waits up to a seq, in order; it is delivered to nobody."""
         for waiting in sorted(waiting for waiting in self.pending if waiting <= seq):
             self.pending.pop(waiting).answer()
+
+
+def encode_view(view: Conversation) -> bytes:
+    """The line that tells a user of a conversation."""
+    frame: ConversationFrame = {"type": "conversation", "conversation": view}
+    return encode(frame)
 
 
 def set_outside(session: Session, conv: int) -> None:

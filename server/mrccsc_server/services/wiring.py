@@ -7,12 +7,11 @@ import logging
 from collections.abc import Coroutine, Iterable
 from typing import TypeVar
 
-from pydantic_core import from_json
-
 from mrccsc_server.domain.state import Stored
 from mrccsc_server.ports import (
     Clock,
     Cluster,
+    ContactHint,
     ConversationHint,
     EntryHint,
     HeadHint,
@@ -21,6 +20,7 @@ from mrccsc_server.ports import (
     SessionsEnded,
     Store,
     UserHint,
+    ViewHint,
 )
 from mrccsc_server.security.passwords import Passwords
 from mrccsc_server.services.digest import digester
@@ -44,9 +44,6 @@ from mrccsc_shared.limits import Limits
 from mrccsc_shared.messages.session import RegistrationMode
 
 log = logging.getLogger(__name__)
-
-VIEW = b'{"type":"conversation","conversation":'
-"""What the frame of a conversation begins with."""
 
 T = TypeVar("T")
 
@@ -162,7 +159,12 @@ class Services:
                 self.store.log.heard(conv)
                 self.live.expect(conv, head)
             case UserHint(users, line):
-                self._hear_users(users, line)
+                self.live.to_users(users, line)
+            case ViewHint(users, conv, line):
+                self._hear_view(users, conv, line)
+            case ContactHint(users, other, line):
+                self.renewal.hear(users, other)
+                self.live.to_users(users, line)
             case PresenceHint():
                 self.presence.hear(hint)
             case ConversationHint(conv, line, but):
@@ -170,13 +172,8 @@ class Services:
             case SessionsEnded(user, sessions):
                 self.sign_in.close(user, sessions)
 
-    def _hear_users(self, users: Iterable[int], line: bytes) -> None:
-        """Send on a frame; one of a conversation that a user is new to is read from the database instead."""
-        if not line.startswith(VIEW):
-            self.renewal.hear(users, line)
-            self.live.to_users(users, line)
-            return
-        conv = from_json(line)["conversation"]["conv"]
+    def _hear_view(self, users: Iterable[int], conv: int, line: bytes) -> None:
+        """Send on the facts of a conversation; one that a user is new to is read from the database instead."""
         for user in users:
             if self.live.is_inside(user, conv):
                 self.live.send_facts(user, conv, line)

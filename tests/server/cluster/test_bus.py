@@ -8,6 +8,7 @@ import pytest
 
 from mrccsc_server.domain.state import Duplicate, Stored
 from mrccsc_server.ports import (
+    ContactHint,
     ConversationHint,
     EntryHint,
     HeadHint,
@@ -15,7 +16,11 @@ from mrccsc_server.ports import (
     PresenceHint,
     SessionsEnded,
     UserHint,
+    ViewHint,
 )
+from mrccsc_server.services.renewal import encode_contact
+from mrccsc_server.services.roster import encode_view
+from mrccsc_shared.messages.contact import Contact
 from mrccsc_shared.messages.conversation import Conversation
 from tests.server.cluster.actors import message
 from tests.server.cluster.conftest import Stage
@@ -35,6 +40,7 @@ VIEW: Conversation = {
     "mentions": 0,
     "members": 3,
 }
+CONTACT: Contact = {"user": {"user": 7, "username": "ann", "display_name": "Änn"}, "relation": "friend"}
 JOIN = EntryHint(
     Stored({"conv": 5, "seq": 4, "kind": "join", "by": 7, "at": 1, "user": 9, "reason": "invited"}, view=VIEW)
 )
@@ -65,6 +71,8 @@ async def test_a_hint_reaches_those_who_follow_its_conversation_and_nobody_else(
         LEAVE,
         HeadHint(5, 9),
         UserHint((8, 9, 2**53 - 1), FRAME),
+        ViewHint((8, 9), 5, encode_view(VIEW)),
+        ContactHint((8, 9), 7, encode_contact(CONTACT)),
         PresenceHint(4, (9,)),
         ConversationHint(5, FRAME, 7),
         SessionsEnded(9, (1, 2**53 - 1)),

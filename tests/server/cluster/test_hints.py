@@ -13,6 +13,7 @@ from mrccsc_server.cluster.redis.outgoing import BACKLOG, CALL_BYTES, CALL_HINTS
 from mrccsc_server.domain.state import Stored
 from mrccsc_server.ports import (
     Command,
+    ContactHint,
     ConversationHint,
     EntryHint,
     HeadHint,
@@ -20,6 +21,7 @@ from mrccsc_server.ports import (
     PresenceHint,
     SessionsEnded,
     UserHint,
+    ViewHint,
 )
 from mrccsc_shared.codec import encode_entry
 from mrccsc_shared.entry import Entry
@@ -27,11 +29,24 @@ from tests.server.cluster.actors import message
 
 IDS = st.integers(1, 2**53 - 1)
 FRAMES = st.dictionaries(st.text(max_size=5), st.text(max_size=5)).map(lambda _: b'{"type":"pong"}\n')
+USERS = st.lists(IDS, min_size=1).map(tuple)
+
+
+def view_hint(users: tuple[int, ...], conv: int) -> ViewHint:
+    return ViewHint(users, conv, b'{"type":"conversation","conversation":{"conv":%d,"title":"a"}}\n' % conv)
+
+
+def contact_hint(users: tuple[int, ...], other: int) -> ContactHint:
+    return ContactHint(users, other, b'{"type":"contact","contact":{"user":{"user":%d},"relation":"none"}}\n' % other)
+
+
 HINTS: st.SearchStrategy[Hint] = st.one_of(
     st.builds(message, IDS, st.integers(1, 2**50), st.text(st.characters(exclude_categories=["Cs"]))),
     st.builds(HeadHint, IDS, IDS),
-    st.builds(UserHint, st.lists(IDS, min_size=1).map(tuple), FRAMES),
-    st.builds(PresenceHint, IDS, st.lists(IDS, min_size=1).map(tuple)),
+    st.builds(UserHint, USERS, FRAMES),
+    st.builds(view_hint, USERS, IDS),
+    st.builds(contact_hint, USERS, IDS),
+    st.builds(PresenceHint, IDS, USERS),
     st.builds(ConversationHint, IDS, FRAMES, IDS),
     st.builds(SessionsEnded, IDS, st.lists(IDS).map(tuple)),
 )
@@ -85,6 +100,29 @@ def test_an_entry_that_only_a_later_node_knows_is_refused_and_read_from_the_data
 @pytest.mark.parametrize("word", [Beat("x", 3), Gap(), Bye("x"), Command("move", 3)])
 def test_a_word_among_nodes_comes_back(word: Beat | Gap | Bye | Command) -> None:
     assert unpack(say(word)) == word
+
+
+@pytest.mark.parametrize("hint", [view_hint((8, 9), 5), contact_hint((8, 9), 5), UserHint((8, 9), b'{"type":"x"}\n')])
+def test_every_frame_for_users_has_the_form_that_all_releases_read(hint: ViewHint | ContactHint | UserHint) -> None:
+    parcel = pack(hint)
+    assert parcel is not None
+    assert parcel.keys == b"u:8 u:9"
+    assert parcel.line == b"1u[8,9] " + hint.line[:-1]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b'{"type":"conversation"}',
+        b'{"type":"conversation","conversation":{"conv":0}}',
+        b'{"type":"conversation","conversation":{"conv":18446744073709551616}}',
+        b'{"type":"contact","contact":{"user":7}}',
+        b'{"type":"contact","contact":{"user":{"user":"x"}}}',
+    ],
+)
+def test_a_frame_that_does_not_say_what_it_is_of_is_malformed(frame: bytes) -> None:
+    with pytest.raises(Malformed):
+        unpack(b"1u[8] " + frame)
 
 
 @given(st.binary())

@@ -7,8 +7,9 @@ A line is a version, a letter for its kind, and JSON; a bundle is some lines wit
     1p[user, friends…]   a presence                            1s[user, sessions…]   sessions ended
     1b[node, number]   a beat      1g[]   a gap      1x[node]   a node has gone      1d{…}   a command
 
-An entry and a frame are carried as they are. A node takes what it knows and passes over other versions and kinds, so
-that two releases can share a bus. What comes from Redis is checked like everything that comes from outside.
+An entry and a frame are carried as they are; of which conversation or contact a frame for users is, the frame itself
+says. A node takes what it knows and passes over other versions and kinds, so that two releases can share a bus. What
+comes from Redis is checked like everything that comes from outside.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing_extensions import TypedDict
 from mrccsc_server.domain.state import Stored
 from mrccsc_server.ports import (
     Command,
+    ContactHint,
     ConversationHint,
     EntryHint,
     HeadHint,
@@ -33,6 +35,7 @@ from mrccsc_server.ports import (
     PresenceHint,
     SessionsEnded,
     UserHint,
+    ViewHint,
 )
 from mrccsc_shared.entry import Entry
 from mrccsc_shared.messages.conversation import Conversation, GoneReason
@@ -95,7 +98,7 @@ def pack(hint: Hint) -> Parcel | None:
     match hint:
         case HeadHint(conv, head):
             return head_parcel(conv, head)
-        case UserHint(users, line):
+        case UserHint(users, line) | ViewHint(users, _, line) | ContactHint(users, _, line):
             return Parcel(_users(users), _line(b"u", users) + b" " + line.rstrip(b"\n")) if users else None
         case PresenceHint(user, friends):
             return Parcel(_users(friends), _line(b"p", (user, *friends))) if friends else None
@@ -165,6 +168,7 @@ def _entry_with_more() -> Callable[[bytes], Any]:
     return _validator(_EntryBody)
 
 
+_id = TypeAdapter(Id).validator.validate_python
 _ids = _validator(tuple[Id, ...])
 _head = _validator(tuple[Id, Cursor])
 _pair = _validator(tuple[Id, Id])
@@ -198,11 +202,12 @@ def _users(users: tuple[int, ...]) -> bytes:
     return b" ".join([b"u:%d" % user for user in users])
 
 
-def _frame(body: bytes) -> tuple[bytes, bytes]:
+def _frame(body: bytes) -> tuple[bytes, bytes, dict[str, Any]]:
     head, _, frame = body.partition(b" ")
-    if not isinstance(from_json(frame), dict):
+    said = from_json(frame)
+    if not isinstance(said, dict):
         raise Malformed
-    return head, frame + b"\n"
+    return head, frame + b"\n", said
 
 
 def _read_entry(body: bytes) -> EntryHint:
@@ -210,15 +215,23 @@ def _read_entry(body: bytes) -> EntryHint:
     return EntryHint(Stored(checked["entry"], checked.get("view"), checked.get("gone")))
 
 
-def _read_user(body: bytes) -> UserHint:
-    head, frame = _frame(body)
-    return UserHint(_ids(head), frame)
+def _read_user(body: bytes) -> UserHint | ViewHint | ContactHint:
+    head, line, frame = _frame(body)
+    users = _ids(head)
+    match frame:
+        case {"type": "conversation", "conversation": {"conv": conv}}:
+            return ViewHint(users, _id(conv), line)
+        case {"type": "contact", "contact": {"user": {"user": other}}}:
+            return ContactHint(users, _id(other), line)
+        case {"type": "conversation" | "contact"}:
+            raise Malformed
+    return UserHint(users, line)
 
 
 def _read_conversation(body: bytes) -> ConversationHint:
-    head, frame = _frame(body)
+    head, line, _ = _frame(body)
     conv, but = _pair(head)
-    return ConversationHint(conv, frame, but)
+    return ConversationHint(conv, line, but)
 
 
 def _read_presence(body: bytes) -> PresenceHint:
