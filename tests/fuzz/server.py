@@ -144,7 +144,7 @@ def url(data: bytes) -> None:
     with contextlib.suppress(ValueError):
         parts = urlsplit(text)
         with contextlib.suppress(StoreError):
-            place = mysql.parse(parts, None)
+            place = mysql.parse(parts)
             assert 1 <= place.pool <= 256
             assert "password" not in repr(place)
     with contextlib.suppress(redis.AddressError):
