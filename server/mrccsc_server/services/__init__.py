@@ -15,7 +15,7 @@
 ``together``  doing at once what comes within a moment
 ``people``    contacts and finding users
 ``rooms``     conversations: direct and groups, members, read marks, typing
-``reading``   pages of history and search
+``reading``   pages of history and search; ``index_pacing`` when the search index is worked on
 ``presence``  who is here, on all nodes, with a grace for those who move
 ``limits``    the rates that apply to a signed-in user
 """

@@ -26,6 +26,7 @@ from mrccsc_server.security.passwords import Passwords
 from mrccsc_server.services.digest import digester
 from mrccsc_server.services.door import make_door
 from mrccsc_server.services.gaps import Gaps
+from mrccsc_server.services.index_pacing import IndexPacing
 from mrccsc_server.services.limits import Rates
 from mrccsc_server.services.live import Live
 from mrccsc_server.services.log import LogService
@@ -83,6 +84,7 @@ class Services:
         self.people = People(store, self.live, self.presence, self.renewal, bus, self.spawn)
         self.rooms = Rooms(store, self.live, self.presence, bus, self.digest, self.spawn)
         self.reading = Reading(store)
+        self.indexing = IndexPacing(store.search)
         self._tasks: set[asyncio.Task[object]] = set()
         self._background: set[asyncio.Task[object]] = set()
         bus.listen(self)
@@ -97,7 +99,7 @@ class Services:
         """Set going what runs as long as the node: committing, indexing, sweeping."""
         for work in (
             self.log.run(),
-            self.reading.index(),
+            self.indexing.run(),
             self.sign_in.sweep(),
             self.sweep.run(),
             self.renewal.run(),
@@ -132,7 +134,7 @@ class Services:
             log.error("A background task failed", exc_info=error)
 
     def _committed(self, operations: int, seconds: float, stored: Iterable[Stored]) -> None:
-        self.reading.committed(operations)
+        self.indexing.committed(operations)
         self.metrics.commit_batch.observe(operations)
         self.metrics.commit_seconds.observe(seconds)
         self.metrics.entries.update([outcome.entry["kind"] for outcome in stored])

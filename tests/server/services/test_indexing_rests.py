@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mrccsc_server.services.reading import CROWDED, INDEX_PAUSE, INDEX_REST_MAX, Reading
+from mrccsc_server.services.index_pacing import CROWDED, PAUSE, REST_MAX, IndexPacing
 
 WORK = 0.01
 """Seconds of one piece of indexing."""
@@ -20,15 +20,14 @@ class Node:
     """Time that passes only in work and in pauses, of which the node uses a share; one commit goes on in each."""
 
     def __init__(self, *, share: float = 0.0, operations: int = 1, work: float = WORK, behind: bool = True) -> None:
-        self.search = self
         self.time = 0.0
         self.pauses: list[float] = []
         self._share = share
         self._operations = operations
         self._work = work
         self._behind = behind
-        store: Any = self
-        self._reading = Reading(store, used=lambda: share * self.time, clock=lambda: self.time, sleep=self._sleep)
+        search: Any = self
+        self._pacing = IndexPacing(search, used=lambda: share * self.time, clock=lambda: self.time, sleep=self._sleep)
         self._wanted = 0
 
     async def index(self, most: int) -> int:
@@ -40,13 +39,13 @@ class Node:
             raise Enough
         self.pauses.append(round(seconds, 3))
         self.time += seconds
-        self._reading.committed(self._operations)
+        self._pacing.committed(self._operations)
 
     async def rests(self, count: int) -> list[float]:
         """The first pauses that the index makes."""
         self._wanted = count
         with pytest.raises(Enough):
-            await self._reading.index()
+            await self._pacing.run()
         return self.pauses
 
 
@@ -58,14 +57,14 @@ async def test_the_index_is_worked_off_where_there_is_time(node: dict[str, Any])
 @pytest.mark.parametrize("node", [{"share": 0.9, "operations": 1}, {"share": 0.4, "operations": CROWDED * 2}])
 async def test_it_rests_where_the_node_uses_its_core_or_many_share_a_commit(node: dict[str, Any]) -> None:
     # At least 49 times as long as it worked, looking up after each pause.
-    assert await Node(**node).rests(8) == [WORK, *[INDEX_PAUSE] * 3] * 2
+    assert await Node(**node).rests(8) == [WORK, *[PAUSE] * 3] * 2
 
 
 async def test_it_looks_again_after_a_pause_when_nothing_is_behind() -> None:
-    assert await Node(behind=False).rests(2) == [INDEX_PAUSE] * 2
+    assert await Node(behind=False).rests(2) == [PAUSE] * 2
 
 
 @pytest.mark.parametrize("share", [0.0, 0.9])
 async def test_a_long_piece_is_followed_by_a_bounded_rest(share: float) -> None:
     pauses = await Node(share=share, work=60.0).rests(2)
-    assert pauses == [INDEX_REST_MAX] * 2
+    assert pauses == [REST_MAX] * 2
