@@ -47,13 +47,13 @@ class MessageDispatcher:
             elif isinstance(request, SessionResume):
                 session.resume(self._services, connection, request, partial(self._shut_out, connection, request))
             else:
-                self._services.spawn(self._open(connection, request))
+                self._services.background.spawn(self._open(connection, request))
         elif request.type == "ping":
             session.pong(self._services, connection, request.id)
         elif signed_in is None:
             self._refuse(connection, request, Refusal(ErrorCode.UNAUTHENTICATED))
         else:
-            self._services.spawn(self._handle(connection, signed_in, request))
+            self._services.background.spawn(self._handle(connection, signed_in, request))
 
     def closed(self, connection: Connection) -> None:
         """The session of the connection is gone."""

@@ -47,7 +47,7 @@ def operation(
             if request.cid is None:
                 raise limited
             # A retry costs nothing: only the store can tell whether this is one.
-            services.spawn(retry(services, connection, session, operation, request.id, limited))
+            services.background.spawn(retry(services, connection, session, operation, request.id, limited))
             return
         submit(services, connection, session, operation, request.id, throttle)
 

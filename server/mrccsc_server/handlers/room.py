@@ -178,7 +178,9 @@ def _joined(
     if (view := services.rooms.joined(session, outcome)) is not None:
         connection.answer(re, encode(_conversation(view, re)))
     else:
-        services.spawn(respond(services, connection, "group.join", re, _seen(services, session, operation.conv, re)))
+        services.background.spawn(
+            respond(services, connection, "group.join", re, _seen(services, session, operation.conv, re))
+        )
 
 
 async def _seen(services: Services, session: Session, conv: int, re: int) -> Answer:

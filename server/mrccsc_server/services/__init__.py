@@ -1,11 +1,11 @@
 """The use cases, one module each. They stand on the ports and know neither sockets nor SQL.
 
-``wiring``    all of them, put together
+``wiring``    all of them, put together; ``background`` runs what nobody awaits
 ``live``      delivery, in seq order, to the users, connections and conversations that are live on this node
 ``roster``    their records
 ``session``   a signed-in connection, and which part of each log it is to hear
 ``gaps``      fetching what is missing here
-``sweep``     finding in the database what no hint brought
+``sweep``     finding in the database what no hint brought; ``hint_dispatcher`` passes on what hints bring
 ``renewal``   telling anew what only hints carry
 ``missing``   what they need from whoever can read the log
 ``log``       the heart: operations → group commit → delivery in seq order; ``committing`` what is in flight

@@ -13,8 +13,8 @@ from random import uniform
 
 from mrccsc_server.domain.state import Stored
 from mrccsc_server.ports import Bus, Store
+from mrccsc_server.services.background import Spawn
 from mrccsc_server.services.live import Live
-from mrccsc_server.services.presence import Spawn
 from mrccsc_server.services.roster import Arrival
 from mrccsc_shared.errors import Refusal
 

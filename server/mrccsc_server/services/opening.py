@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mrccsc_server.ports import Beginning, Snapshot, Store
+from mrccsc_server.services.background import Spawn
 from mrccsc_server.services.gaps import Gaps
 from mrccsc_server.services.live import Live
 from mrccsc_server.services.presence import PresenceService, presence_event
 from mrccsc_server.services.ready import SNAPSHOT_BYTES, encode_ready, friends
 from mrccsc_server.services.renewal import Renewal
 from mrccsc_server.services.session import Session
-from mrccsc_server.services.together import Spawn, Together
+from mrccsc_server.services.together import Together
 from mrccsc_shared.codec import encode
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.messages.presence import Presence

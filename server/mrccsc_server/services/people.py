@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping
 
 from mrccsc_server.domain.contacts import ContactAct
 from mrccsc_server.ports import Bus, Chosen, ContactHint, Store, UserHint
+from mrccsc_server.services.background import Spawn
 from mrccsc_server.services.live import Live
-from mrccsc_server.services.presence import PresenceService, Spawn, presence_event
+from mrccsc_server.services.presence import PresenceService, presence_event
 from mrccsc_server.services.renewal import Renewal, encode_contact
 from mrccsc_server.services.session import Session
 from mrccsc_shared.codec import encode

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Collection, Coroutine, Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import cast
 
 from mrccsc_server.ports import Account, Bus, Chosen, Contacts, Presence, PresenceHint
+from mrccsc_server.services.background import Spawn
 from mrccsc_server.services.live import Live
 from mrccsc_shared.codec import encode
 from mrccsc_shared.errors import Refusal
@@ -24,9 +25,6 @@ from mrccsc_shared.messages.presence import Presence as Seen
 from mrccsc_shared.messages.presence import PresenceEvent
 
 log = logging.getLogger(__name__)
-
-Spawn = Callable[[Coroutine[object, object, None]], object]
-"""Runs a coroutine in the background and reports its failure."""
 
 BATCH = 500
 """Users that are asked about at once."""

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from mrccsc_server.ports import Store, StoredSession
 from mrccsc_server.security.tokens import digest
+from mrccsc_server.services.background import Spawn
 from mrccsc_server.services.door import Door
 from mrccsc_server.services.opening import Done, Newcomer, Opening
 from mrccsc_server.services.session import Session
-from mrccsc_server.services.together import Spawn, Together
+from mrccsc_server.services.together import Together
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.messages.session import SessionResume
 

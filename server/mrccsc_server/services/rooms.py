@@ -7,9 +7,10 @@ from collections.abc import Collection
 
 from mrccsc_server.domain.state import Duplicate, Stored
 from mrccsc_server.ports import Bus, ConversationHint, Store, UserHint, ViewHint
+from mrccsc_server.services.background import Spawn
 from mrccsc_server.services.digest import Digester
 from mrccsc_server.services.live import Live
-from mrccsc_server.services.presence import PresenceService, Spawn
+from mrccsc_server.services.presence import PresenceService
 from mrccsc_server.services.roster import encode_view
 from mrccsc_server.services.session import Session
 from mrccsc_shared.codec import encode

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-T = TypeVar("T")
+from mrccsc_server.services.background import Spawn
 
-Spawn = Callable[[Coroutine[object, object, None]], object]
-"""Runs a coroutine in the background and reports its failure."""
+T = TypeVar("T")
 
 PATIENCE = 0.05
 """Seconds that fewer than a quarter of a batch wait for the one that is under way before they start beside it."""

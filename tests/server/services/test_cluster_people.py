@@ -208,7 +208,7 @@ async def test_without_the_database_nothing_leaks_and_all_is_told_once_it_is_bac
         await wait_until(lambda: a.of("ack"), "the ack")
         away = True
         for node in place.nodes:
-            node.services.gap()
+            node.cluster.node.bus.hear_gap()
         a.says(conv)
         await wait_until(lambda: a.of("error"), "the refusal")
         assert a.of("error")[0]["code"] is ErrorCode.UNAVAILABLE
