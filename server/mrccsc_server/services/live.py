@@ -17,8 +17,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from mrccsc_server.domain.state import Stored
 from mrccsc_server.services.committing import Committing
 from mrccsc_server.services.missing import Missing
-from mrccsc_server.services.roster import SAID, Arrival, LiveConversation, LiveUser, encode_view, set_outside
-from mrccsc_server.services.session import OUTSIDE, Session
+from mrccsc_server.services.roster import SAID, Arrival, LiveConversation, LiveUser, encode_view
+from mrccsc_server.services.session import Session
 from mrccsc_shared.entry import Entry
 from mrccsc_shared.errors import CloseCode
 from mrccsc_shared.messages.conversation import Conversation
@@ -120,7 +120,7 @@ class Live:
         session.release(ready, heads)
         for conversation in live.conversations:
             if conversation.conv not in heads and conversation.conv not in first:
-                set_outside(session, conversation.conv)
+                session.put_outside(conversation.conv)
         for conv, head in heads.items():
             conversation = linked[conv]
             if conversation.applied != head or conversation.expected != head or conversation.pending:
@@ -361,19 +361,13 @@ class Live:
         alone = len(live.sessions) == 1
         for conversation in list(live.conversations):
             conv = conversation.conv
-            outside = session.floors.get(conv) == OUTSIDE
-            if alone and not outside:
+            if alone and not session.is_outside(conv):
                 continue
             if live.is_outside(conv):
                 self._unlink(live, conversation)
             elif not live.is_inside(conv):
                 self._missing.unseen(conv, live.user)
-        floors = session.floors
-        session.floors = {
-            conversation.conv: floor
-            for conversation in live.conversations
-            if (floor := floors.get(conversation.conv, 0)) > (conversation.applied or 0)
-        }
+        session.keep_floors((conversation.conv, conversation.applied or 0) for conversation in live.conversations)
 
     def _link(self, live: LiveUser, conv: int) -> LiveConversation:
         conversation = self._conversations.get(conv)
@@ -383,13 +377,13 @@ class Live:
             conversation.users.add(live)
             live.conversations.add(conversation)
             for session in live.sessions:
-                set_outside(session, conv)
+                session.put_outside(conv)
         return conversation
 
     def _unlink(self, live: LiveUser, conversation: LiveConversation) -> None:
         live.conversations.discard(conversation)
         conversation.users.discard(live)
         for session in live.sessions:
-            session.floors.pop(conversation.conv, None)
+            session.forget(conversation.conv)
         if not conversation.users and self._conversations.pop(conversation.conv, None) is not None:
             conversation.answer_upto(conversation.expected)

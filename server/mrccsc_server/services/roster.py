@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mrccsc_server.domain.planning import Outcome
 from mrccsc_server.domain.state import Stored
-from mrccsc_server.services.session import OUTSIDE, Session
+from mrccsc_server.services.session import Session
 from mrccsc_shared.codec import encode
 from mrccsc_shared.messages.conversation import Conversation, ConversationFrame, ConversationGone, GoneReason
 
@@ -73,7 +73,7 @@ class LiveUser:
         conv, head = view["conv"], view["head"]
         line = encode_view(view)
         for session in self.sessions:
-            if session.held is not None or session.is_outside(conv):
+            if session.is_held or session.is_outside(conv):
                 session.send_view(conv, head, line)
 
     def dismiss(self, conv: int, seq: int, reason: GoneReason) -> bool:
@@ -135,9 +135,3 @@ def encode_view(view: Conversation) -> bytes:
     """The line that tells a user of a conversation."""
     frame: ConversationFrame = {"type": "conversation", "conversation": view}
     return encode(frame)
-
-
-def set_outside(session: Session, conv: int) -> None:
-    """The session is to be told of the conversation before it hears of it."""
-    if session.held is None:
-        session.floors[conv] = OUTSIDE

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Iterable, Mapping
+from typing import Literal, NamedTuple, Protocol
 
 from mrccsc_server.ports import Account
 from mrccsc_shared.errors import CloseCode
@@ -33,6 +33,18 @@ OUTSIDE = 2**63
 """A floor that no entry is above: the session was not told of the conversation yet."""
 
 
+class _Held(NamedTuple):
+    """A line of a conversation that waits for the snapshot: ``what`` says how it is sent then.
+
+    ``seq`` is the first one that it tells of: of an entry its own, of a view the one after its head.
+    """
+
+    conv: int
+    seq: int
+    what: Literal["entry", "view", "gone", "facts"]
+    line: bytes
+
+
 class Session:
     """A signed-in connection.
 
@@ -41,7 +53,7 @@ class Session:
     concerns it is kept until :meth:`release`.
     """
 
-    __slots__ = ("account", "farewells", "floors", "held", "id", "logged_out", "present", "sink", "user")
+    __slots__ = ("_floors", "_held", "account", "farewells", "id", "logged_out", "present", "sink", "user")
 
     def __init__(self, sink: Sink, session: int, account: Account) -> None:
         self.sink = sink
@@ -54,49 +66,54 @@ class Session:
         """Whether it ends on purpose, so that its user is offline at once."""
         self.farewells = 0
         """How often it was told that its user had left a conversation."""
-        self.floors: dict[int, int] = {}
-        self.held: list[tuple[int, int, str, bytes]] | None = []
-        """(conv, seq, what, line) while the session is being opened; conv 0 for what is no conversation's."""
+        self._floors: dict[int, int] = {}
+        self._held: list[_Held | bytes] | None = []
+        """What waits while the session is being opened; a line that is no conversation's as it is."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the session is being opened."""
+        return self._held is not None
 
     def is_outside(self, conv: int) -> bool:
         """Whether the session is open and was not told of a conversation that its user is in."""
-        return self.held is None and self.floors.get(conv) == OUTSIDE
+        return self._held is None and self._floors.get(conv) == OUTSIDE
 
     def send(self, line: bytes) -> None:
         """Send something that is no conversation's."""
-        if self.held is None:
+        if self._held is None:
             self.sink.send(line)
         else:
-            self._hold(0, 0, "", line)
+            self._hold(line)
 
     def send_entry(self, conv: int, seq: int, line: bytes) -> None:
         """Send an entry, unless it is not above the floor."""
-        if self.held is not None:
-            self._hold(conv, seq, "entry", line)
+        if self._held is not None:
+            self._hold(_Held(conv, seq, "entry", line))
             return
-        if self.floors and (floor := self.floors.get(conv)) is not None:
+        if self._floors and (floor := self._floors.get(conv)) is not None:
             if seq <= floor:
                 return
-            del self.floors[conv]
+            del self._floors[conv]
         self.sink.send(line)
 
     def send_view(self, conv: int, head: int, line: bytes) -> None:
         """Send a conversation as it is at ``head``: one that is new to the session begins there."""
-        if self.held is not None:
-            self._hold(conv, head + 1, "view", line)
+        if self._held is not None:
+            self._hold(_Held(conv, head + 1, "view", line))
             return
-        floor = self.floors.get(conv, 0)
+        floor = self._floors.get(conv, 0)
         if floor == OUTSIDE:
-            self.floors[conv] = head
+            self._floors[conv] = head
         elif head < floor:
             return
         self.sink.send(line)
 
     def send_facts(self, conv: int, line: bytes) -> None:
         """Send the changed facts of a conversation, unless the session is outside."""
-        if self.held is not None:
-            self._hold(conv, 0, "facts", line)
-        elif self.floors.get(conv) != OUTSIDE:
+        if self._held is not None:
+            self._hold(_Held(conv, 0, "facts", line))
+        elif self._floors.get(conv) != OUTSIDE:
             self.sink.send(line)
 
     def send_gone(self, conv: int, seq: int, line: bytes) -> bool:
@@ -104,15 +121,15 @@ class Session:
 
         It is when it was told of a later time, at which the user was back.
         """
-        if self.held is not None:
-            self._hold(conv, seq, "gone", line)
+        if self._held is not None:
+            self._hold(_Held(conv, seq, "gone", line))
             return False
-        floor = self.floors.get(conv, 0)
+        floor = self._floors.get(conv, 0)
         if floor == OUTSIDE:
             return False
         if floor >= seq:
             return True
-        self.floors[conv] = OUTSIDE
+        self._floors[conv] = OUTSIDE
         self.farewells += 1
         self.sink.send(line)
         return False
@@ -120,35 +137,50 @@ class Session:
     def begin_at(self, conv: int, head: int) -> None:
         """The session learns of a conversation at ``head`` by the answer to its request."""
         if self.is_outside(conv):
-            self.floors[conv] = head
+            self._floors[conv] = head
+
+    def put_outside(self, conv: int) -> None:
+        """The session is to be told of the conversation before it hears of it, unless it is held."""
+        if self._held is None:
+            self._floors[conv] = OUTSIDE
+
+    def forget(self, conv: int) -> None:
+        """The user is not in the conversation any more, so that where the session stood in it counts no longer."""
+        self._floors.pop(conv, None)
+
+    def keep_floors(self, delivered: Iterable[tuple[int, int]]) -> None:
+        """Of these conversations alone keep the floors, where they are above the seq that was delivered."""
+        floors = self._floors
+        self._floors = {conv: floor for conv, seq in delivered if (floor := floors.get(conv, 0)) > seq}
 
     def first_held(self) -> Mapping[int, int]:
         """The lowest seq that is held, by conversation."""
         first: dict[int, int] = {}
-        for conv, seq, what, _ in self.held or ():
-            if what != "facts":
-                first[conv] = min(seq, first.get(conv, seq))
+        for one in self._held or ():
+            if isinstance(one, _Held) and one.what != "facts":
+                first[one.conv] = min(one.seq, first.get(one.conv, one.seq))
         return first
 
     def release(self, ready: bytes, heads: Mapping[int, int]) -> None:
         """Send the snapshot, and what was held and is not in it; from then on send at once."""
-        held, self.held = self.held or [], None
-        self.floors = {conv: OUTSIDE for conv, _, _, _ in held if conv} | dict(heads)
+        held, self._held = self._held or [], None
+        self._floors = {one.conv: OUTSIDE for one in held if isinstance(one, _Held)} | dict(heads)
         self.sink.send(ready)
-        for conv, seq, what, line in held:
-            if what == "entry":
-                self.send_entry(conv, seq, line)
-            elif what == "view":
-                self.send_view(conv, seq - 1, line)
-            elif what == "gone":
-                self.send_gone(conv, seq, line)
-            elif what == "facts":
-                self.send_facts(conv, line)
-            else:
-                self.sink.send(line)
+        for one in held:
+            match one:
+                case bytes():
+                    self.sink.send(one)
+                case _Held(conv, seq, "entry", line):
+                    self.send_entry(conv, seq, line)
+                case _Held(conv, seq, "view", line):
+                    self.send_view(conv, seq - 1, line)
+                case _Held(conv, seq, "gone", line):
+                    self.send_gone(conv, seq, line)
+                case _Held(conv, _, "facts", line):
+                    self.send_facts(conv, line)
 
-    def _hold(self, conv: int, seq: int, what: str, line: bytes) -> None:
-        if self.held is None or len(self.held) >= HELD_MAX:
+    def _hold(self, one: _Held | bytes) -> None:
+        if self._held is None or len(self._held) >= HELD_MAX:
             self.sink.close(CloseCode.OVERLOADED)
         else:
-            self.held.append((conv, seq, what, line))
+            self._held.append(one)
