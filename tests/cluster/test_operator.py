@@ -75,7 +75,7 @@ async def test_two_nodes_of_one_name_are_reported_and_do_no_harm(party: Party, s
         said = await operate(site, "nodes")
         assert f"Several nodes are called {twin.name}" in said
         assert len(re.findall(rf"^{twin.name} ", said, re.MULTILINE)) == 2
-        assert "the address" in await operate(site, "drain", twin.name, code=2)
+        assert "the name or address that only one of them has" in await operate(site, "drain", twin.name, code=2)
         talk = await gather_group(party, "ann", "bob", "cat")
         async with talk.going_on():
             await asyncio.sleep(1)
