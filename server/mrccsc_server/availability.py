@@ -8,10 +8,10 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from mrccsc_server.net.guard import Guard
 from mrccsc_server.net.listener import Listener
 from mrccsc_server.net.proxies import Proxies
 from mrccsc_server.net.registry import Registry
+from mrccsc_server.net.watchdog import Watchdog
 from mrccsc_server.ports import Clock, NodeInfo, Nodes, Store
 from mrccsc_server.telemetry.health import Health
 from mrccsc_shared.errors import CloseCode
@@ -36,7 +36,7 @@ WITHDRAWAL = 1.0
 
 
 class Availability:
-    """Opens and closes the node's door, and says so to the guard, to the other nodes and to health.
+    """Opens and closes the node's door, and says so to the watchdog, to the other nodes and to health.
 
     ``bind`` gives listening sockets on the node's port; it raises :class:`OSError`.
     """
@@ -60,7 +60,7 @@ class Availability:
         self._health = health
         self._bind = bind
         self._listener = Listener(registry, tls, proxies, self._shut)
-        self._guard = Guard()
+        self._watchdog = Watchdog()
         self._open = False
         self._withdrawn = False
         self._lost_at: float | None = None
@@ -80,13 +80,13 @@ class Availability:
         """Take no more clients, for good."""
         self._open = False
         self._stop(CloseCode.GOING_AWAY)
-        self._guard.close()
+        self._watchdog.close()
         self._describe()
 
     async def beat(self) -> None:
         """Say each second that the loop runs, and listen again when that failed before; until cancelled."""
         while True:
-            self._guard.beat()
+            self._watchdog.beat()
             if self._open and not self._withdrawn and not self._listener.listening:
                 self._listen_again()
             self._describe()
@@ -148,13 +148,13 @@ class Availability:
             self._listen(sockets)
 
     def _listen(self, sockets: list[socket.socket]) -> None:
-        self._guard.watch(sockets)
+        self._watchdog.watch(sockets)
         self._listener.start(sockets)
         self._health.accept(accepting=True)
 
     def _stop(self, code: CloseCode) -> None:
         self._health.accept(accepting=False)
-        self._guard.watch(())
+        self._watchdog.watch(())
         self._listener.stop(code)
 
     def _describe(self) -> None:

@@ -10,10 +10,10 @@ import pytest
 
 from tests.chaos.checker import judge
 from tests.chaos.checker.violation import names
-from tests.chaos.doctors import DOCTORS
 from tests.chaos.history import Recorder, read
-from tests.chaos.scalpel import History, pick, renumber
-from tests.chaos.story import CONV, Story
+from tests.chaos.history_editing import History, pick, renumber
+from tests.chaos.history_mutations import DOCTORS
+from tests.chaos.sample_history import CONV, Story
 
 
 def tell() -> Story:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic_core import from_json
 
-from mrccsc_server.ports import Beginning
+from mrccsc_server.ports import SnapshotRequest
 from mrccsc_server.storage import make_store
 from mrccsc_shared.limits import Limits
 from mrccsc_tui.engine.history import ON_THE_WAY
@@ -220,7 +220,7 @@ async def test_a_reaction_is_given_once_to_each_of_those_who_come_back_together(
     await scene.done(react(conv, bob, seq, "👍"))
     snapshots = await store.log.snapshots(
         [
-            Beginning(user, None, {conv: cursor}, ROOM)
+            SnapshotRequest(user, None, {conv: cursor}, ROOM)
             for user, cursor in ((ann, seq - 1), (bob, seq - 2), (ann, seq - 1))
         ]
     )

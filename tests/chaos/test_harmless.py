@@ -13,7 +13,7 @@ from tests.chaos import timeline
 from tests.chaos.checker.trace import Trace
 from tests.chaos.faults.kinds import CLUSTER, EMBEDDED
 from tests.chaos.harmless import find_liars
-from tests.chaos.story import Story
+from tests.chaos.sample_history import Story
 
 
 @pytest.mark.timeout(240)

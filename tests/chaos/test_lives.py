@@ -9,8 +9,8 @@ import pytest
 from tests.chaos.checker import judge
 from tests.chaos.checker.lives import lives
 from tests.chaos.checker.violation import names
-from tests.chaos.scalpel import History, pick, renumber
-from tests.chaos.story import Story
+from tests.chaos.history_editing import History, pick, renumber
+from tests.chaos.sample_history import Story
 
 
 def tell() -> Story:

@@ -17,12 +17,12 @@ from mrccsc_server.cluster.memory import MemoryHub
 from mrccsc_tui.client import RequestError
 from mrccsc_tui.engine import engine
 from mrccsc_tui.link.connection import Connection
-from tests.chaos import planted, wrong_lines
+from tests.chaos import mutants, wrong_lines
 from tests.chaos.checker import judge
 from tests.chaos.checker.violation import Violation, names
 from tests.chaos.history import Record
+from tests.chaos.mutants import FAULTS, MUTANTS, Ground, Luck, Plant, lose_hints_without_a_sweep
 from tests.chaos.nodes import Nodes, put_in_seams
-from tests.chaos.planted import FAULTS, MUTANTS, Ground, Luck, Plant, lose_hints_without_a_sweep
 from tests.chaos.trial import Trial, until
 from tests.chaos.wrong_lines import WRONG_LINES
 
@@ -172,7 +172,7 @@ async def test_the_true_code_survives_the_same_faults(tmp_path: Path, monkeypatc
 def test_every_mutant_is_named() -> None:
     plants = {
         name
-        for module in (planted, wrong_lines)
+        for module in (mutants, wrong_lines)
         for name, one in vars(module).items()
         if getattr(one, "__module__", "") == module.__name__ and callable(one) and not isinstance(one, type)
     }

@@ -16,7 +16,7 @@ from mrccsc_server.storage.sqlite.statements import SqliteTransaction
 from mrccsc_tui.link import sender
 from mrccsc_tui.link.outbox import Outbox
 from mrccsc_tui.link.sender import Sender
-from tests.chaos.planted import Ground, Plant
+from tests.chaos.mutants import Ground, Plant
 
 # -- the rules ----------------------------------------------------------------------------------------------------
 

@@ -101,7 +101,7 @@ class TestMain:
             assert await stage.picture()
 
     async def test_told(self, show: Show, replay: Replay, size: Size, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("mrccsc_tui.ui.screens.workbench.SAID_FOR", 600)
+        monkeypatch.setattr("mrccsc_tui.ui.screens.action_screen.SAID_FOR", 600)
         async with show(size, toasts=True) as stage:
             await stage.opens(replay.recording.conv("lunch"))
             await stage.command("/nonsense")
@@ -201,7 +201,7 @@ class TestPickers:
             assert await stage.picture()
 
     async def test_told_over_one(self, show: Show, size: Size, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("mrccsc_tui.ui.screens.workbench.SAID_FOR", 600)
+        monkeypatch.setattr("mrccsc_tui.ui.screens.action_screen.SAID_FOR", 600)
         async with show(size, toasts=True) as stage:
             await stage.press("ctrl+g")
             await stage.sees("Go to", "wants to add you")

@@ -7,7 +7,7 @@ import re
 
 from mrccsc_tui.state.models import Message, Notice, Pending
 from mrccsc_tui.state.store import Store
-from mrccsc_tui.ui.widgets.timeline import Scene
+from mrccsc_tui.ui.widgets.timeline import RowRenderer
 from tests.ui.conftest import Show, Stage
 from tests.ui.recording import Replay
 
@@ -93,7 +93,7 @@ def test_heights_and_lines_are_in_step() -> None:
     store = Store()
     for spacious in (True, False):
         for width in (9, 31, 72):
-            scene = Scene(store, 1, width=width, spacious=spacious, divider=40)
+            scene = RowRenderer(store, 1, width=width, spacious=spacious, divider=40)
             before: Message | Notice | Pending | None = None
             for seq in range(1, 400):
                 at = seq * chance.choice((1_000, 40_000))

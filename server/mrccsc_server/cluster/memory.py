@@ -22,8 +22,8 @@ from mrccsc_server.ports import (
     ConversationHint,
     EntryHint,
     HeadHint,
-    Hearer,
     Hint,
+    HintListener,
     NodeInfo,
     Nodes,
     Presence,
@@ -111,7 +111,7 @@ class MemoryBus:
     def __init__(self, node: MemoryNode, hub: MemoryHub) -> None:
         self._node = node
         self._hub = hub
-        self._hearer: Hearer | None = None
+        self._hearer: HintListener | None = None
         self._users: set[int] = set()
         self._conversations: set[int] = set()
         self.connected = False
@@ -137,7 +137,7 @@ class MemoryBus:
         self._users.difference_update(users)
         self._conversations.difference_update(conversations)
 
-    def listen(self, hearer: Hearer) -> None:
+    def listen(self, hearer: HintListener) -> None:
         """See the port."""
         self._hearer = hearer
 

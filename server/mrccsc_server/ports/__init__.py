@@ -22,8 +22,8 @@ from mrccsc_server.ports.bus import (
     ConversationHint,
     EntryHint,
     HeadHint,
-    Hearer,
     Hint,
+    HintListener,
     PresenceHint,
     SessionsEnded,
     UserHint,
@@ -33,17 +33,16 @@ from mrccsc_server.ports.clock import Clock
 from mrccsc_server.ports.cluster import Cluster
 from mrccsc_server.ports.contacts import ContactChange, Contacts
 from mrccsc_server.ports.conversations import Conversations, ReadMark
-from mrccsc_server.ports.log import Beginning, Log, Page, Snapshot
+from mrccsc_server.ports.log import Log, Page, Snapshot, SnapshotRequest
 from mrccsc_server.ports.nodes import Command, NodeInfo, Nodes
 from mrccsc_server.ports.presence import Chosen, Presence
 from mrccsc_server.ports.search import SearchIndex
 from mrccsc_server.ports.store import Store, StoreAway, StoreError
-from mrccsc_server.ports.throttles import Guesses, Rate, Throttles
+from mrccsc_server.ports.throttles import FailureThrottle, Rate, Throttles
 
 __all__ = [
     "Account",
     "Accounts",
-    "Beginning",
     "Bus",
     "Chosen",
     "Clock",
@@ -55,10 +54,10 @@ __all__ = [
     "ConversationHint",
     "Conversations",
     "EntryHint",
-    "Guesses",
+    "FailureThrottle",
     "HeadHint",
-    "Hearer",
     "Hint",
+    "HintListener",
     "Log",
     "NodeInfo",
     "Nodes",
@@ -71,6 +70,7 @@ __all__ = [
     "Sessions",
     "SessionsEnded",
     "Snapshot",
+    "SnapshotRequest",
     "Store",
     "StoreAway",
     "StoreError",

@@ -1,8 +1,8 @@
 """Hints between nodes.
 
 A hint makes delivery fast; nothing depends on one arriving. What a hint cannot promise is made good from the database:
-after :meth:`Hearer.gap` a node compares the heads of all its conversations, and while :attr:`Bus.connected` is false it
-keeps comparing.
+after :meth:`HintListener.gap` a node compares the heads of all its conversations, and while :attr:`Bus.connected` is
+false it keeps comparing.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class SessionsEnded:
 Hint = EntryHint | HeadHint | UserHint | ViewHint | ContactHint | PresenceHint | ConversationHint | SessionsEnded
 
 
-class Hearer(Protocol):
+class HintListener(Protocol):
     """Who gets what the others say. Called on the event loop; nothing here raises or blocks."""
 
     def hear(self, hint: Hint) -> None:
@@ -126,7 +126,7 @@ class Bus(Protocol):
         """Subscribe this node to hints for these users and conversations.
 
         Returns once subscribed, or at the latest after ``limits.bus_time`` seconds; what could not be is
-        subscribed to when the bus is back, before :meth:`Hearer.gap`. Never raises; idempotent.
+        subscribed to when the bus is back, before :meth:`HintListener.gap`. Never raises; idempotent.
         """
         ...
 
@@ -134,7 +134,7 @@ class Bus(Protocol):
         """Unsubscribe this node from them. Some hints may still arrive."""
         ...
 
-    def listen(self, hearer: Hearer) -> None:
+    def listen(self, hearer: HintListener) -> None:
         """Say who gets the hints of the others; once, before :meth:`open`."""
         ...
 

@@ -23,7 +23,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class SnapshotRequest:
     """Who asks for a snapshot: what the client has, and the bytes of JSON that it may take."""
 
     user: int
@@ -99,7 +99,7 @@ class Log(Protocol):
         """
         ...
 
-    async def snapshots(self, beginnings: Sequence[Beginning]) -> list[Snapshot]:
+    async def snapshots(self, beginnings: Sequence[SnapshotRequest]) -> list[Snapshot]:
         """What some sessions begin with, in a handful of queries however many they and their conversations are.
 
         Per cursor with newer entries a ``missed``: all of them, or ``limited`` with the newest that fit,

@@ -56,6 +56,6 @@ class Presence(Protocol):
 
         Those whose node died, once they are nowhere else; those whose node was believed dead and has come back; those
         who departed while not all nodes could have spoken, once all have. Told on one node or a few, so that their
-        friends are told. When what was unknown can be asked again, :meth:`Hearer.gap` says so.
+        friends are told. When what was unknown can be asked again, :meth:`HintListener.gap` says so.
         """
         ...

@@ -18,7 +18,7 @@ class Rate(Protocol):
         ...
 
 
-class Guesses(Protocol):
+class FailureThrottle(Protocol):
     """Makes guessing slow, per key, as :class:`mrccsc_server.security.throttle.FailureThrottle` says."""
 
     async def attempt(self, key: str) -> int:
@@ -37,6 +37,6 @@ class Throttles(Protocol):
         """``rate`` a second, and ``burst`` at once."""
         ...
 
-    def guesses(self, name: str, *, free: int, delay: float, delay_max: float) -> Guesses:
+    def guesses(self, name: str, *, free: int, delay: float, delay_max: float) -> FailureThrottle:
         """Free failures, then delays in seconds that double up to a largest one."""
         ...

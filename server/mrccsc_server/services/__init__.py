@@ -7,12 +7,12 @@
 ``gaps``      fetching what is missing here
 ``sweep``     finding in the database what no hint brought; ``hint_dispatcher`` passes on what hints bring
 ``renewal``   telling anew what only hints carry
-``missing``   what they need from whoever can read the log
+``gap_handler``   what they need from whoever can read the log
 ``log``       the heart: operations → group commit → delivery in seq order; ``committing`` what is in flight
 ``digest``    the keyed digest that tells a retry from a conflict
 ``sign_in``   letting users in and out; ``resuming`` lets them in by token, ``door`` says how fast
 ``opening``   opening sessions, those that come within a moment together; ``ready`` the line that they begin with
-``together``  doing at once what comes within a moment
+``batcher``  doing at once what comes within a moment
 ``people``    contacts and finding users
 ``rooms``     conversations: direct and groups, members, read marks, typing
 ``reading``   pages of history and search; ``index_pacing`` when the search index is worked on

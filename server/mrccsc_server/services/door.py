@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mrccsc_server.ports import Clock, Guesses, Rate, Throttles
+from mrccsc_server.ports import Clock, FailureThrottle, Rate, Throttles
 from mrccsc_server.security.throttle import Throttle
 from mrccsc_shared.limits import Limits
 from mrccsc_shared.messages.session import RegistrationMode
@@ -20,15 +20,15 @@ class Door:
 
     registration: RegistrationMode
     addresses: Rate
-    guesses_by_account: Guesses
-    guesses_by_address: Guesses
+    guesses_by_account: FailureThrottle
+    guesses_by_address: FailureThrottle
     everyone: Throttle
 
 
 def make_door(registration: RegistrationMode, throttles: Throttles, clock: Clock, limits: Limits) -> Door:
     """A door with the rates, free guesses and delays of ``limits``; on all nodes together where ``throttles`` are."""
 
-    def guesses(name: str, free: int) -> Guesses:
+    def guesses(name: str, free: int) -> FailureThrottle:
         return throttles.guesses(name, free=free, delay=limits.failure_delay, delay_max=limits.failure_delay_max)
 
     return Door(

@@ -31,7 +31,7 @@ FETCHED = 200
 
 
 class Gaps:
-    """Implements :class:`mrccsc_server.services.missing.Missing`, and keeps the bus told of what is live here."""
+    """Implements :class:`.gap_handler.GapHandler`, and keeps the bus told of what is live here."""
 
     def __init__(self, store: Store, bus: Bus, spawn: Spawn, *, patience: float = PATIENCE) -> None:
         self._store = store
@@ -55,19 +55,19 @@ class Gaps:
     # -- what is missing -------------------------------------------------------------------------------------------
 
     def behind(self, conv: int) -> None:
-        """See :class:`Missing`."""
+        """See :class:`GapHandler`."""
         if conv not in self._closing:
             self._closing.add(conv)
             self._spawn(self._close(conv))
 
     def entered(self, conv: int) -> None:
-        """See :class:`Missing`."""
+        """See :class:`GapHandler`."""
         if not self._entered:
             self._spawn(self._follow_entered())
         self._entered.add(conv)
 
     def unseen(self, conv: int, user: int) -> None:
-        """See :class:`Missing`."""
+        """See :class:`GapHandler`."""
         self._unseen.setdefault(conv, set()).add(user)
         if conv not in self._showing:
             self._showing.add(conv)

@@ -29,7 +29,7 @@ from mrccsc_server.services.sweep import Sweep
 
 
 class HintDispatcher:
-    """Implements :class:`mrccsc_server.ports.Hearer` on the use cases."""
+    """Implements :class:`mrccsc_server.ports.HintListener` on the use cases."""
 
     def __init__(
         self,

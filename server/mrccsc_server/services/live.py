@@ -5,7 +5,7 @@ Everything here runs on the event loop without awaiting, so each call is one ste
 - The entries of a conversation reach a session in ascending seq, each once, from its start (the head that it was told
   of) on, and none after the leave entry of its user. The acks of what it asked for stand in that same order.
 - However hints arrive (late, doubled, in any order, or never), an entry is delivered only when all below it are. What
-  is ahead waits, and :class:`.missing.Missing` hears that something is to be fetched.
+  is ahead waits, and :class:`.gap_handler.GapHandler` hears that something is to be fetched.
 - A session that is being opened is *held*: what concerns it is kept and sorted out against its snapshot by
   :meth:`Live.release`, so that nothing falls between the snapshot and live delivery, and nothing comes twice.
 """
@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from mrccsc_server.domain.state import Stored
 from mrccsc_server.services.committing import Committing
-from mrccsc_server.services.missing import Missing
+from mrccsc_server.services.gap_handler import GapHandler
 from mrccsc_server.services.roster import SAID, Arrival, LiveConversation, LiveUser, encode_view
 from mrccsc_server.services.session import Session
 from mrccsc_shared.entry import Entry
@@ -27,7 +27,7 @@ from mrccsc_shared.messages.conversation import Conversation
 class Live:
     """Who is here, and what they are in."""
 
-    def __init__(self, missing: Missing) -> None:
+    def __init__(self, missing: GapHandler) -> None:
         self._missing = missing
         self._users: dict[int, LiveUser] = {}
         self._conversations: dict[int, LiveConversation] = {}

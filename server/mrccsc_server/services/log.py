@@ -28,8 +28,8 @@ from mrccsc_shared.limits import Limits
 log = logging.getLogger(__name__)
 
 
-WORTH = 24
-WORTH_MOST = 64
+LEAST_BATCH = 24
+LEAST_BATCH_MOST = 64
 """The minimum of operations queued before a second commit starts beside one in flight: as many as are in flight,
 clamped to these two.
 
@@ -81,11 +81,11 @@ class LogService:
         self._committers = committers
         self._queue: deque[_Submission] = deque()
         self._work = asyncio.Event()
-        self._flying = 0
-        self._aloft = 0
+        self._commits_in_flight = 0
+        self._operations_in_flight = 0
         """Operations in the commits that are in flight."""
-        self._worth = WORTH
-        """The minimum queued before a commit starts beside those in flight: see :data:`WORTH`."""
+        self._least_batch = LEAST_BATCH
+        """The minimum queued before a commit starts beside those in flight: see :data:`LEAST_BATCH`."""
         self._open = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -103,7 +103,7 @@ class LogService:
         if len(self._queue) >= self._limits.commit_queue:
             raise Refusal(ErrorCode.OVERLOADED, retry_after=1_000)
         self._queue.append(_Submission(self, operation, session, done, acked=acked))
-        if not self._flying or len(self._queue) == self._worth:
+        if not self._commits_in_flight or len(self._queue) == self._least_batch:
             self._work.set()
         if not self._open:
             self._idle.clear()
@@ -130,13 +130,13 @@ class LogService:
     def _take(self) -> list[_Submission]:
         """The next batch, in the order of the queue, of conversations that are in no commit; empty when none is due."""
         most = self._limits.commit_batch
-        if not self._flying:
+        if not self._commits_in_flight:
             return [self._queue.popleft() for _ in range(min(len(self._queue), most))]
-        if len(self._queue) < self._worth:
+        if len(self._queue) < self._least_batch:
             return []
         committing = self._live.committing
         batch = [submission for submission in self._queue if submission.operation.conv not in committing][:most]
-        if len(batch) < self._worth:
+        if len(batch) < self._least_batch:
             return []
         taken = set(batch)
         self._queue = deque(submission for submission in self._queue if submission not in taken)
@@ -157,9 +157,9 @@ class LogService:
 
     def _fly(self, commits: int, operations: int) -> None:
         """So many more are in flight."""
-        self._flying += commits
-        self._aloft += operations
-        self._worth = max(WORTH, min(self._aloft, WORTH_MOST))
+        self._commits_in_flight += commits
+        self._operations_in_flight += operations
+        self._least_batch = max(LEAST_BATCH, min(self._operations_in_flight, LEAST_BATCH_MOST))
 
     async def _append(self, operations: list[Operation]) -> list[Outcome]:
         try:

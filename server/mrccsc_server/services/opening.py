@@ -11,15 +11,15 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mrccsc_server.ports import Beginning, Snapshot, Store
+from mrccsc_server.ports import Snapshot, SnapshotRequest, Store
 from mrccsc_server.services.background import Spawn
+from mrccsc_server.services.batcher import Batcher
 from mrccsc_server.services.gaps import Gaps
 from mrccsc_server.services.live import Live
 from mrccsc_server.services.presence import PresenceService, presence_event
 from mrccsc_server.services.ready import SNAPSHOT_BYTES, encode_ready, friends
 from mrccsc_server.services.renewal import Renewal
 from mrccsc_server.services.session import Session
-from mrccsc_server.services.together import Together
 from mrccsc_shared.codec import encode
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.messages.presence import Presence
@@ -66,9 +66,9 @@ class Newcomer:
             self.done(refusal)
 
     @property
-    def beginning(self) -> Beginning:
+    def beginning(self) -> SnapshotRequest:
         """What its snapshot is made of."""
-        return Beginning(self.session.user, self.epoch, self.cursors, SNAPSHOT_BYTES)
+        return SnapshotRequest(self.session.user, self.epoch, self.cursors, SNAPSHOT_BYTES)
 
 
 class Opening:
@@ -82,7 +82,7 @@ class Opening:
         self._gaps = gaps
         self._presence = presence
         self._renewal = renewal
-        self._coming = Together(self._open, spawn, most=AT_ONCE)
+        self._coming = Batcher(self._open, spawn, most=AT_ONCE)
 
     def add(self, newcomer: Newcomer) -> None:
         """Open a session soon: it is sent ``session.ready`` and goes over to live delivery."""

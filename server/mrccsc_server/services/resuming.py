@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from mrccsc_server.ports import Store, StoredSession
 from mrccsc_server.security.tokens import digest
 from mrccsc_server.services.background import Spawn
+from mrccsc_server.services.batcher import Batcher
 from mrccsc_server.services.door import Door
 from mrccsc_server.services.opening import Done, Newcomer, Opening
 from mrccsc_server.services.session import Session
-from mrccsc_server.services.together import Together
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.messages.session import SessionResume
 
@@ -43,7 +43,7 @@ class Resuming:
         self._store = store
         self._door = door
         self._opening = opening
-        self._knocks = Together(self._answer, spawn, most=AT_ONCE)
+        self._knocks = Batcher(self._answer, spawn, most=AT_ONCE)
 
     def add(self, knock: Knock) -> None:
         """Open a session soon, or refuse it."""

@@ -7,10 +7,10 @@
 ``entries`` ``views`` ``marks`` ``catchup``   reading for several ports: entries, conversations, counts, beginnings
 ``facts`` ``changes``     what a plan of the log needs, and writing what it made
 ``recent``      how this node has left the conversations: of most messages nothing else must be read
-``indexing``    keeping the table that search looks things up in; ``grown`` what it has not seen yet
-``packed``      many small rows as one
-``faces``       what all members see alike of a conversation, encoded and kept for the next who signs in
-``gathering``   calls that arrive together share their queries
+``indexing``    keeping the table that search looks things up in; ``index_backlog`` what it has not seen yet
+``json_rows``      many small rows as one
+``shared_views``       what all members see alike of a conversation, encoded and kept for the next who signs in
+``query_batcher``   calls that arrive together share their queries
 ``migrations``  the schema's history as numbered SQL files, one folder a database
 ``sqlite``      the embedded default: one writer thread with group commit, a few readers
 ``mysql``       the database of a cluster

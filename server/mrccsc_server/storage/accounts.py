@@ -8,7 +8,7 @@ from mrccsc_server.ports import Account
 from mrccsc_server.security.tokens import digest
 from mrccsc_server.storage import rows, sessions
 from mrccsc_server.storage.database import DAY, Database, Reader, Transaction
-from mrccsc_server.storage.packed import packed, unpack
+from mrccsc_server.storage.json_rows import packed, unpack
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.messages.contact import Contact, User
 from mrccsc_shared.messages.presence import ChosenStatus

@@ -8,12 +8,12 @@ from typing import Any, get_args
 import orjson
 
 from mrccsc_server.domain.fitting import fitting, size
-from mrccsc_server.ports import Beginning, Snapshot
+from mrccsc_server.ports import Snapshot, SnapshotRequest
 from mrccsc_server.storage import contacts
 from mrccsc_server.storage.database import Query, Reader
 from mrccsc_server.storage.entries import Span, read_spans
-from mrccsc_server.storage.faces import Face, Faces, query_of_faces
-from mrccsc_server.storage.packed import packed, unpack
+from mrccsc_server.storage.json_rows import packed, unpack
+from mrccsc_server.storage.shared_views import SharedView, SharedViews, query_of_faces
 from mrccsc_shared.entry import Entry, Role
 from mrccsc_shared.messages.contact import Contact
 
@@ -46,7 +46,9 @@ _Standing = list[Any]
 """What :data:`_STANDINGS` gives of one membership."""
 
 
-async def read_beginnings(reader: Reader, epoch: str, faces: Faces, beginnings: Sequence[Beginning]) -> list[Draft]:
+async def read_beginnings(
+    reader: Reader, epoch: str, faces: SharedViews, beginnings: Sequence[SnapshotRequest]
+) -> list[Draft]:
     """All that :meth:`mrccsc_server.ports.Log.snapshots` needs of the database, in one transaction."""
     users = list({beginning.user for beginning in beginnings})
     found = await reader.gather(contacts.query_of_users(users), Query(_STANDINGS, (users,)))
@@ -66,9 +68,9 @@ async def read_beginnings(reader: Reader, epoch: str, faces: Faces, beginnings: 
     return drafts
 
 
-async def _read_faces(reader: Reader, faces: Faces, standings: Any) -> dict[int, Face]:
+async def _read_faces(reader: Reader, faces: SharedViews, standings: Any) -> dict[int, SharedView]:
     """How the conversations look to all: what is remembered, and what is not, read now."""
-    seen: dict[int, Face] = {}
+    seen: dict[int, SharedView] = {}
     unseen: set[int] = set()
     for some in standings:
         for standing in some:
@@ -95,10 +97,10 @@ class Draft:
     def __init__(
         self,
         epoch: str,
-        beginning: Beginning,
+        beginning: SnapshotRequest,
         contacts: list[Contact],
         standings: list[_Standing],
-        faces: Mapping[int, Face],
+        faces: Mapping[int, SharedView],
     ) -> None:
         self.entries: Mapping[tuple[int, int], Entry] = {}
         self.behind: list[Span] = []
@@ -168,7 +170,7 @@ _ROLES = {role: b'"role":"%b"' % role.encode() for role in get_args(Role)}
 _TRUTH = b"false", b"true"
 
 
-def _view(face: Face, standing: _Standing) -> bytes:
+def _view(face: SharedView, standing: _Standing) -> bytes:
     """A conversation as :class:`mrccsc_shared.messages.conversation.Conversation`, for one member."""
     _, _, _, _, read, unread, mentions, muted, role, joined, unread_from, peer, name, peer_read = standing
     own = _ROLES[role]
@@ -181,7 +183,7 @@ def _view(face: Face, standing: _Standing) -> bytes:
     )  # fmt: skip
 
 
-def _first(face: Face, standing: _Standing) -> int:
+def _first(face: SharedView, standing: _Standing) -> int:
     """The first seq that the member may read: see :func:`mrccsc_server.domain.permissions.first_readable`."""
     joined: int = standing[9]
     return 1 if face.is_open else joined

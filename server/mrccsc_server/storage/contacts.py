@@ -10,7 +10,7 @@ from mrccsc_server.ports import ContactChange
 from mrccsc_server.storage import rows
 from mrccsc_server.storage.accounts import profiles
 from mrccsc_server.storage.database import Database, Query, Reader, Row, Transaction
-from mrccsc_server.storage.packed import packed, unpack
+from mrccsc_server.storage.json_rows import packed, unpack
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.limits import Limits
 from mrccsc_shared.messages.contact import Contact, Relation

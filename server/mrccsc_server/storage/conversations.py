@@ -13,7 +13,7 @@ from mrccsc_server.storage.accounts import profiles
 from mrccsc_server.storage.contacts import are_friends
 from mrccsc_server.storage.database import Database, Reader, Transaction
 from mrccsc_server.storage.facts import count_groups
-from mrccsc_server.storage.gathering import Gathering
+from mrccsc_server.storage.query_batcher import QueryBatcher
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.messages.conversation import Conversation
 from mrccsc_shared.messages.group import Member
@@ -30,7 +30,7 @@ class StoredConversations:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._cids = Gathering(self._made, most=_CIDS)
+        self._cids = QueryBatcher(self._made, most=_CIDS)
 
     async def page(self, user: int, after: int, limit: int) -> tuple[list[Conversation], bool]:
         """See the port."""

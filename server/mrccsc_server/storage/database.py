@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeGuard, TypeVar
 from uuid import uuid4
 
 from mrccsc_server.domain.state import EntryRow
-from mrccsc_server.storage.grown import Grown
+from mrccsc_server.storage.index_backlog import IndexBacklog
 from mrccsc_shared.limits import Limits
 
 T = TypeVar("T")
@@ -193,7 +193,7 @@ class Database(Protocol):
     """One database: bounded queues, a deadline on every call."""
 
     limits: Limits
-    grown: Grown
+    grown: IndexBacklog
     identity: Identity
     shared: bool
     """Whether other nodes write to it too."""
@@ -228,7 +228,7 @@ class Database(Protocol):
         """See :attr:`Transaction.time`."""
         ...
 
-    async def say(
+    async def append_plain(
         self, messages: Sequence[EntryRow], otherwise: Callable[[Transaction], Coroutine[Any, Any, T]]
     ) -> T | None:
         """Store messages that answer nothing and mention nobody, faster than :meth:`write` could; nothing, once they

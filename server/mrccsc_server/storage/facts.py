@@ -7,7 +7,7 @@ from collections.abc import Collection
 from mrccsc_server.domain.state import Facts, Needs, ReactionState
 from mrccsc_server.storage import rows
 from mrccsc_server.storage.database import Query, Reader, Transaction
-from mrccsc_server.storage.packed import as_one, unpack
+from mrccsc_server.storage.json_rows import as_one, unpack
 
 _CONVERSATION = f"SELECT {as_one(rows.CONVERSATION)} FROM conversation c WHERE {{}}"
 _MEMBER = f"SELECT {as_one(rows.MEMBER)} FROM member m WHERE {{}}"

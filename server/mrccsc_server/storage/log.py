@@ -13,14 +13,14 @@ from mrccsc_server.domain.operations import Delete, Edit, Operation, React, Send
 from mrccsc_server.domain.permissions import first_readable
 from mrccsc_server.domain.planning import Outcome, Plan, judge_retry, needs
 from mrccsc_server.domain.state import Duplicate, Facts, Known, Membership, Needs, Stored
-from mrccsc_server.ports import Beginning, Page, Snapshot
+from mrccsc_server.ports import Page, Snapshot, SnapshotRequest
 from mrccsc_server.storage import catchup, changes, rows, views
 from mrccsc_server.storage.database import Database, Reader, Transaction, Unstorable
 from mrccsc_server.storage.entries import read_span
-from mrccsc_server.storage.faces import Faces
 from mrccsc_server.storage.facts import load_facts, query_of_cids
-from mrccsc_server.storage.gathering import Gathering
+from mrccsc_server.storage.query_batcher import QueryBatcher
 from mrccsc_server.storage.recent import Plain, Premises, Recent
+from mrccsc_server.storage.shared_views import SharedViews
 from mrccsc_shared.entry import Entry
 from mrccsc_shared.errors import ErrorCode, Refusal
 
@@ -70,8 +70,8 @@ class StoredLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._faces = Faces()
-        self._cids = Gathering(self._known, most=_CIDS)
+        self._faces = SharedViews()
+        self._cids = QueryBatcher(self._known, most=_CIDS)
         self._recent = Recent()
 
     @property
@@ -95,18 +95,20 @@ class StoredLog:
         plain = self._recent.plain(operations, premises)
         said = [op for op in operations if op.conv in plain.convs]
         if len(said) == len(operations):
-            return await self._say(operations, premises, plain, now)
+            return await self._append_plain(operations, premises, plain, now)
         if not said:
             return await self._write(operations, premises)
         others = [op for op in operations if op.conv not in plain.convs]
         rest = {conv: premises.pop(conv) for conv in premises.keys() - plain.convs}
         both = await asyncio.gather(
-            _refused(said, self._say(said, premises, plain, now)), _refused(others, self._write(others, rest))
+            _refused(said, self._append_plain(said, premises, plain, now)), _refused(others, self._write(others, rest))
         )
         answers, more = map(iter, both)
         return [next(answers if op.conv in plain.convs else more) for op in operations]
 
-    async def _say(self, operations: Sequence[Operation], premises: Premises, plain: Plain, now: int) -> list[Outcome]:
+    async def _append_plain(
+        self, operations: Sequence[Operation], premises: Premises, plain: Plain, now: int
+    ) -> list[Outcome]:
         """Messages for which nothing must be read are planned here, and stored at once."""
         conversations = {conv: premise.conversation for conv, premise in premises.items()}
         facts = Facts(now, conversations, plain.members, plain.known)
@@ -116,7 +118,7 @@ class StoredLog:
             return await self._write(operations, {})
         # Where nobody else writes, what is not said at once was not stored either.
         writing = _Writing(self._append, operations, {}, [outcomes] if self._database.shared else [])
-        appended = await self._database.say(plan.changes.entries, writing.attempt)
+        appended = await self._database.append_plain(plan.changes.entries, writing.attempt)
         if appended is None:
             self._recent.remember(operations, outcomes, facts, premises)
             return outcomes
@@ -182,7 +184,7 @@ class StoredLog:
 
         return await self._database.read(work, consistent=True)
 
-    async def snapshots(self, beginnings: Sequence[Beginning]) -> list[Snapshot]:
+    async def snapshots(self, beginnings: Sequence[SnapshotRequest]) -> list[Snapshot]:
         """See the port."""
         epoch = self.epoch
         drafts = await self._database.read(

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from mrccsc_server.ports import Account, StoredSession
 from mrccsc_server.storage import rows
 from mrccsc_server.storage.database import DAY, Database, Query, Reader, Transaction
-from mrccsc_server.storage.packed import as_one, unpack
+from mrccsc_server.storage.json_rows import as_one, unpack
 from mrccsc_shared.messages.session import DeviceInfo, SessionInfo
 
 _FOUND = (

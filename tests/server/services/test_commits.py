@@ -12,7 +12,7 @@ from uuid import uuid4
 from mrccsc_server.cluster.memory import MemoryHub
 from mrccsc_server.domain.operations import Operation, Send
 from mrccsc_server.domain.planning import Outcome
-from mrccsc_server.services.log import WORTH, LogService
+from mrccsc_server.services.log import LEAST_BATCH, LogService
 from mrccsc_server.storage import make_store
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.limits import Limits
@@ -111,15 +111,15 @@ async def test_where_enough_waits_commits_overlap_but_never_on_one_conversation(
         scene.say(1)
         scene.say(2)
         await wait_until(lambda: len(scene.gate.waiting) == 1)
-        scene.say(1, WORTH)
-        for conv in range(3, 3 + WORTH):
+        scene.say(1, LEAST_BATCH)
+        for conv in range(3, 3 + LEAST_BATCH):
             scene.say(conv)
         while scene.log.waiting or scene.gate.waiting:
             if scene.gate.waiting:
                 scene.gate.open()
             await asyncio.sleep(0)
         await scene.log.drain()
-        assert scene.refused == 2 + 2 * WORTH
+        assert scene.refused == 2 + 2 * LEAST_BATCH
         assert not any(scene.gate.together)
 
 
@@ -127,7 +127,7 @@ async def test_several_commits_are_in_flight_when_there_is_more_than_one_can_tak
     async with opened(tmp_path, committers=3) as scene:
         scene.say(1)
         await wait_until(lambda: len(scene.gate.waiting) == 1)
-        for conv in range(2, 2 + 2 * WORTH):
+        for conv in range(2, 2 + 2 * LEAST_BATCH):
             scene.say(conv)
         await wait_until(lambda: len(scene.gate.waiting) >= 2)
         assert not any(scene.gate.together)
@@ -135,4 +135,4 @@ async def test_several_commits_are_in_flight_when_there_is_more_than_one_can_tak
             scene.gate.open()
             await asyncio.sleep(0)
         await scene.log.drain()
-        assert scene.refused == 1 + 2 * WORTH
+        assert scene.refused == 1 + 2 * LEAST_BATCH

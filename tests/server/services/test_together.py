@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mrccsc_server.services.together import Together
+from mrccsc_server.services.batcher import Batcher
 from tests.waiting import wait_until
 
 
@@ -18,7 +18,7 @@ class Workshop:
         self.begun: list[list[int]] = []
         self.ends: list[asyncio.Event] = []
         self.tasks: list[asyncio.Task[None]] = []
-        self.together = Together(self._work, lambda work: self.tasks.append(asyncio.create_task(work)), most=8)
+        self.together = Batcher(self._work, lambda work: self.tasks.append(asyncio.create_task(work)), most=8)
 
     async def _work(self, batch: list[int]) -> None:
         self.begun.append(batch)

@@ -5,8 +5,8 @@ the server says is in ``store`` before subscribers hear of it. Whatever fails ra
 is for a person and safe to print. Requests that need the line raise ``offline`` at once when it is down; those that
 lost it on the way are repeated, within 15 s, when it is back.
 
-``life``     start and stop, signing in and out, the account
-``words``    saying something, drafts
+``core``     start and stop, signing in and out, the account
+``sending``    saying something, drafts
 ``reading``  read marks, history, search
 ``people``   contacts
 ``groups``   groups and their members
@@ -15,12 +15,12 @@ lost it on the way are repeated, within 15 s, when it is back.
 from mrccsc_tui.client.groups import Groups
 from mrccsc_tui.client.people import People
 from mrccsc_tui.client.reading import Reading
-from mrccsc_tui.client.words import Words
+from mrccsc_tui.client.sending import Sending
 from mrccsc_tui.engine.engine import Subscriber
 from mrccsc_tui.link.errors import RequestError
 
 __all__ = ["ChatClient", "RequestError", "Subscriber"]
 
 
-class ChatClient(Words, Reading, People, Groups):
+class ChatClient(Sending, Reading, People, Groups):
     """One profile's account on its server: the store, the outbox, the line."""

@@ -8,7 +8,7 @@ from typing import Any
 from mrccsc_shared.entry import Role, Visibility
 from mrccsc_shared.errors import ErrorCode
 from mrccsc_shared.limits import MAX_PAGE
-from mrccsc_tui.client.life import Life
+from mrccsc_tui.client.core import ClientCore
 from mrccsc_tui.link.connection import Frame
 from mrccsc_tui.link.errors import RequestError
 from mrccsc_tui.state.models import Conversation, Member
@@ -17,7 +17,7 @@ from mrccsc_tui.state.wire import read_conversation
 _RANK: dict[Role, int] = {"owner": 0, "admin": 1, "member": 2}
 
 
-class Groups(Life):
+class Groups(ClientCore):
     """What can be done to groups. Each act has a cid, so that repeating it after a lost answer does it once."""
 
     async def create_group(

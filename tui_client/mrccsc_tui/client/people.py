@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from mrccsc_shared.limits import MAX_PAGE
-from mrccsc_tui.client.life import Life
+from mrccsc_tui.client.core import ClientCore
 from mrccsc_tui.state.models import Contact, Conversation, Person
 from mrccsc_tui.state.wire import read_contact, read_person
 
 
-class People(Life):
+class People(ClientCore):
     """Contacts and direct conversations."""
 
     async def search_users(self, query: str) -> tuple[Person, ...]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from mrccsc_shared.limits import MAX_PAGE
-from mrccsc_tui.client.life import Life
+from mrccsc_tui.client.core import ClientCore
 from mrccsc_tui.state.models import Conversation, Entry, HistoryPage, Message, SearchPage
 from mrccsc_tui.state.wire import read_entry
 
 
-class Reading(Life):
+class Reading(ClientCore):
     """What was said, and how far the user has read."""
 
     def mark_read(self, conv: int, seq: int, *, unread: bool = False) -> None:

@@ -13,7 +13,7 @@ from mrccsc_shared.limits import MAX_LINE, MAX_PAGE
 from mrccsc_tui.link.clock import Clock
 from mrccsc_tui.link.connection import Connection, Frame
 from mrccsc_tui.link.errors import LineLost, RequestError
-from mrccsc_tui.link.line import Ears, Line, session_is_over
+from mrccsc_tui.link.line import Line, LineListener, session_is_over
 from mrccsc_tui.link.tasks import Tasks
 from mrccsc_tui.link.transport import Address, Dial
 from mrccsc_tui.state.changes import Change, SignedOut
@@ -123,7 +123,7 @@ class Engine:
             self._line.wake()
 
     def _new_line(self, address: Address) -> Line:
-        ears = Ears(self._receive, self._status, self._signed_in, self._resume)
+        ears = LineListener(self._receive, self._status, self._signed_in, self._resume)
         self._line = Line(address, ears, dial=self._dial, clock=self.clock, random=self.random)
         # At once, so that nobody takes a line that is only about to begin for one that has ended.
         self._status(replace(self._line.status, phase="connecting"))

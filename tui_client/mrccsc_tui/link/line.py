@@ -25,7 +25,7 @@ _BAD_TOKEN = {"bad_credentials", "unauthenticated"}
 
 
 @dataclass(slots=True)
-class Ears:
+class LineListener:
     """Who hears of what happens on a line. All are called on the loop and must not block."""
 
     receive: Receiver
@@ -56,7 +56,9 @@ class _Began:
 class Line:
     """The line to one server. ``connection`` is there while signed in."""
 
-    def __init__(self, address: Address, ears: Ears, *, dial: Dial, clock: Clock, random: Callable[[], float]) -> None:
+    def __init__(
+        self, address: Address, ears: LineListener, *, dial: Dial, clock: Clock, random: Callable[[], float]
+    ) -> None:
         self.address = address
         self.connection: Connection | None = None
         self.status = LinkStatus(

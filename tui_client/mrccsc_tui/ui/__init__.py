@@ -6,7 +6,7 @@
 ``keymap``     every key, once; ``palette`` every key and command by its name
 ``keys``       keys and pastes dealt with one after the other
 ``commands``   slash commands
-``acts``       what a person can do, each act once; ``desk`` what it needs from the screen it happens on
+``acts``       what a person can do, each act once; ``action_context`` what it needs from the screen it happens on
 ``words``      short words about people and conversations
 ``glyphs``     the signs that are drawn with; ``themes`` the colours
 ``emoji``      names of emoji

@@ -61,7 +61,7 @@ def osc(notice: Notice, environment: Mapping[str, str]) -> str:
     return sequence
 
 
-class Herald:
+class NotificationPolicy:
     """Decides what is worth telling, by the level of each conversation."""
 
     def __init__(self, client: ChatClient, ellipsis: str) -> None:

@@ -15,7 +15,7 @@ from mrccsc_server.cluster.redis.lua import ROUTE
 from mrccsc_server.cluster.redis.nodes import RedisNodes
 from mrccsc_server.cluster.redis.outgoing import Outgoing
 from mrccsc_server.cluster.redis.wire import WireError
-from mrccsc_server.ports import Command, EntryHint, Hearer, Hint
+from mrccsc_server.ports import Command, EntryHint, Hint, HintListener
 from mrccsc_shared.limits import Limits
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class RedisBus:
         self._head = head
         self._limits = limits
         self._counters = counters
-        self._hearer: Hearer | None = None
+        self._hearer: HintListener | None = None
         self._outgoing = Outgoing(limits.bus_queue, counters)
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
@@ -93,7 +93,7 @@ class RedisBus:
         """See the port."""
         self._interest.remove(_keys(users, conversations))
 
-    def listen(self, hearer: Hearer) -> None:
+    def listen(self, hearer: HintListener) -> None:
         """See the port."""
         self._hearer = hearer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from itertools import islice
 
-from mrccsc_server.cluster.redis.batch import Batch
+from mrccsc_server.cluster.redis.call_batcher import CallBatcher
 from mrccsc_server.cluster.redis.link import Call, Link, encoded
 from mrccsc_server.cluster.redis.lua import FOLLOW
 from mrccsc_server.cluster.redis.nodes import INTEREST_KEPT
@@ -28,7 +28,7 @@ class Interest:
         self._unsaid: dict[bytes, None] = {}
         """Those that were added while there was no wire to say it on."""
         self._renewing: list[bytes] = []
-        self._batch: Batch[_Change, None] = Batch(
+        self._batch: CallBatcher[_Change, None] = CallBatcher(
             self._send, most=AT_ONCE, time=time, weigh=lambda change: len(change[0])
         )
 

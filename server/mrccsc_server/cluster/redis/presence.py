@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from mrccsc_server.cluster.redis.batch import Batch
+from mrccsc_server.cluster.redis.call_batcher import CallBatcher
 from mrccsc_server.cluster.redis.link import Call, Link, encoded
 from mrccsc_server.cluster.redis.lua import BURY, PRESENCE
 from mrccsc_server.cluster.redis.wire import WireError
@@ -103,7 +103,7 @@ class RedisPresence:
         self._renewing: list[int] = []
         self._answerable = answerable
         self._lapsed: Callable[[Collection[int]], None] = lambda _: None
-        self._batch: Batch[_Ask, _Result] = Batch(self._send, most=AT_ONCE, time=time, weigh=_weigh)
+        self._batch: CallBatcher[_Ask, _Result] = CallBatcher(self._send, most=AT_ONCE, time=time, weigh=_weigh)
 
     # -- the port --------------------------------------------------------------------------------------------------
 

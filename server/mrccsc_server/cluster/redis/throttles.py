@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pydantic import TypeAdapter, ValidationError
 
 from mrccsc_server.cluster.local import LocalGuesses, LocalRate, LocalThrottles
-from mrccsc_server.cluster.redis.batch import Batch
+from mrccsc_server.cluster.redis.call_batcher import CallBatcher
 from mrccsc_server.cluster.redis.link import Link, encoded
 from mrccsc_server.cluster.redis.lua import THROTTLE
 from mrccsc_server.cluster.redis.wire import WireError
@@ -26,7 +26,7 @@ class RedisThrottles:
         self._link = link
         self._head = head
         self._local = local
-        self._batch: Batch[_Op, int] = Batch(self._send, most=AT_ONCE, time=time)
+        self._batch: CallBatcher[_Op, int] = CallBatcher(self._send, most=AT_ONCE, time=time)
 
     def rate(self, name: str, *, rate: float, burst: int) -> RedisRate:
         """See the port."""
@@ -84,7 +84,7 @@ class RedisRate:
 
 
 class RedisGuesses:
-    """:class:`mrccsc_server.ports.Guesses`."""
+    """:class:`mrccsc_server.ports.FailureThrottle`."""
 
     def __init__(self, throttles: RedisThrottles, name: str, limits: Sequence[bytes], local: LocalGuesses) -> None:
         self._throttles = throttles

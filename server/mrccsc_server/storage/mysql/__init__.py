@@ -7,10 +7,10 @@
 ``aiomysql_connection``, ``asyncmy_connection``   connections by these drivers
 ``link``        one connection, whichever driver it is by, set up the one right way
 ``pool``        a bounded number of them, taken in turn; dead ones are thrown away
-``saying``      plain messages → the few statements that store them
+``plain_append``      plain messages → the few statements that store them
 ``statements``  what the stores write their work in, on a link: set-wise, in few round trips
 ``database``    transactions with deadlines and retries
-``ticks``       the database's clock, carried on from when it was last asked
+``database_clock``       the database's clock, carried on from when it was last asked
 ``schema``      migrating, and telling why a database cannot be used
 ``store``       all stores on one database
 """

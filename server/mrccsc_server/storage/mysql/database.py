@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 from mrccsc_server.domain.state import EntryRow
 from mrccsc_server.ports import StoreError
 from mrccsc_server.storage.database import Identity, Reader, Transaction, Unstorable
-from mrccsc_server.storage.grown import Grown
+from mrccsc_server.storage.index_backlog import IndexBacklog
 from mrccsc_server.storage.mysql import schema
+from mrccsc_server.storage.mysql.database_clock import DatabaseClock
 from mrccsc_server.storage.mysql.errors import Conflict, Failed, Lost
 from mrccsc_server.storage.mysql.link import Link, connect
 from mrccsc_server.storage.mysql.pool import Pool
 from mrccsc_server.storage.mysql.statements import Careless, MysqlReader, MysqlTransaction
-from mrccsc_server.storage.mysql.ticks import Ticks
 from mrccsc_server.storage.mysql.url import Address
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.limits import Limits
@@ -48,12 +48,12 @@ class MysqlDatabase:
     def __init__(self, address: Address, limits: Limits, *, chance: Callable[[], float] = random.random) -> None:
         self.address = address
         self.limits = limits
-        self.grown = Grown()
+        self.grown = IndexBacklog()
         self.identity = Identity("", b"")
         self.committers = max(1, address.pool // 2)
         self._chance = chance
         self._pool: Pool | None = None
-        self._ticks = Ticks()
+        self._ticks = DatabaseClock()
         self._writing = asyncio.Semaphore(self.committers)
         self._waiting = 0
         """Weight of the writes that wait for their turn."""
@@ -108,7 +108,7 @@ class MysqlDatabase:
         """See the protocol."""
         return self._ticks.now
 
-    async def say(
+    async def append_plain(
         self, messages: Sequence[EntryRow], otherwise: Callable[[Transaction], Coroutine[Any, Any, T]]
     ) -> T | None:
         """See the protocol."""
@@ -119,7 +119,7 @@ class MysqlDatabase:
             if said:
                 return await self._write(pool, otherwise, careful)
             said = True
-            await self._write(pool, lambda transaction: transaction.say(messages), careful)
+            await self._write(pool, lambda transaction: transaction.append_plain(messages), careful)
             return None
 
         async with self._call() as pool:

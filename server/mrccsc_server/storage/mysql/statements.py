@@ -12,12 +12,12 @@ from contextlib import asynccontextmanager
 
 from mrccsc_server.domain.state import EntryRow
 from mrccsc_server.storage.database import Query, Row, Unstorable, Value, Values
-from mrccsc_server.storage.mysql import literals, saying
+from mrccsc_server.storage.mysql import literals, plain_append
 from mrccsc_server.storage.mysql.answers import Result
+from mrccsc_server.storage.mysql.database_clock import DatabaseClock
 from mrccsc_server.storage.mysql.errors import Lost
 from mrccsc_server.storage.mysql.link import Link
 from mrccsc_server.storage.mysql.literals import Expression, encode, fill
-from mrccsc_server.storage.mysql.ticks import Ticks
 
 NOW = "SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)"
 
@@ -85,7 +85,7 @@ class MysqlTransaction(MysqlReader):
     Unless it is ``careful``, savepoints are left out; values that are refused within one raise :class:`Careless`.
     """
 
-    def __init__(self, link: Link, ticks: Ticks, *, careful: bool) -> None:
+    def __init__(self, link: Link, ticks: DatabaseClock, *, careful: bool) -> None:
         super().__init__(link, [b"START TRANSACTION"])
         self._ticks = ticks
         self.careful = careful
@@ -132,11 +132,11 @@ class MysqlTransaction(MysqlReader):
 
     async def advance(self, heads: Mapping[int, int], messages: int, at: int) -> None:
         """See the protocol."""
-        self._put_off(*saying.advance(heads, messages, at))
+        self._put_off(*plain_append.advance(heads, messages, at))
 
-    async def say(self, messages: Sequence[EntryRow]) -> None:
-        """What :meth:`mrccsc_server.storage.database.Database.say` does."""
-        self._put_off(*saying.say(messages, self._link.id_step))
+    async def append_plain(self, messages: Sequence[EntryRow]) -> None:
+        """What :meth:`mrccsc_server.storage.database.Database.append_plain` does."""
+        self._put_off(*plain_append.append(messages, self._link.id_step))
         self.grown += messages
 
     async def execute(self, sql: str, *values: Value | Collection[int]) -> int:

@@ -3,7 +3,7 @@
 ``connection``     opening a connection the one right way; the database's clock
 ``schema``         making the file, migrating it, telling why it cannot be used
 ``statements``     what the stores write their work in, on a connection
-``saying``         plain messages by one statement, whatever their number
+``plain_append``         plain messages by one statement, whatever their number
 ``writer``         the one thread that writes: group commit, recovery, erasing the log's remains
 ``readers``        a few threads that read, each job in one snapshot
 ``delivery``       results from threads to the event loop, many with one wake-up

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from mrccsc_server.domain.state import EntryRow
 from mrccsc_server.storage.database import Identity, Reader, Transaction
-from mrccsc_server.storage.grown import Grown
-from mrccsc_server.storage.sqlite import saying, schema
+from mrccsc_server.storage.index_backlog import IndexBacklog
+from mrccsc_server.storage.sqlite import plain_append, schema
 from mrccsc_server.storage.sqlite.delivery import Delivery
 from mrccsc_server.storage.sqlite.readers import Readers
 from mrccsc_server.storage.sqlite.statements import SqliteReader, SqliteTransaction, run
@@ -34,7 +34,7 @@ class SqliteDatabase:
     def __init__(self, path: Path, limits: Limits) -> None:
         self.path = path
         self.limits = limits
-        self.grown = Grown()
+        self.grown = IndexBacklog()
         self.identity = Identity("", b"")
         self._workers: tuple[Readers, Writer] | None = None
 
@@ -92,25 +92,25 @@ class SqliteDatabase:
         """See the protocol. It is that of this machine."""
         return time.time_ns() // 1_000_000
 
-    async def say(
+    async def append_plain(
         self, messages: Sequence[EntryRow], otherwise: Callable[[Transaction], Coroutine[Any, Any, T]]
     ) -> T | None:
         """See the protocol."""
-        if await self._say(messages):
+        if await self._append_plain(messages):
             return None
         return await self.write(otherwise, weight=len(messages), repeatable=True)
 
-    async def _say(self, messages: Sequence[EntryRow]) -> bool:
+    async def _append_plain(self, messages: Sequence[EntryRow]) -> bool:
         if self._workers is None:
             raise Refusal(ErrorCode.UNAVAILABLE)
         try:
-            said = saying.pack(messages)
+            said = plain_append.pack(messages)
         except ValueError:
             return False
 
         def job(transaction: SqliteTransaction) -> bool:
             try:
-                saying.say(transaction.connection, said)
+                plain_append.append(transaction.connection, said)
             except (sqlite3.IntegrityError, sqlite3.DataError, OverflowError):
                 return False
             transaction.grown += messages

@@ -18,7 +18,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from mrccsc_server.storage.sqlite import connection as connections
-from mrccsc_server.storage.sqlite import saying
+from mrccsc_server.storage.sqlite import plain_append
 from mrccsc_server.storage.sqlite.delivery import Delivery, Result
 from mrccsc_server.storage.sqlite.statements import SqliteTransaction
 from mrccsc_shared.errors import ErrorCode, Refusal
@@ -179,7 +179,7 @@ class Writer:
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = connections.connect(self._path)
-            saying.set_up(self._connection)
+            plain_append.set_up(self._connection)
         return self._connection
 
     def _recover(self, error: Exception) -> None:

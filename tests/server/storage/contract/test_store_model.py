@@ -17,7 +17,7 @@ from pydantic_core import from_json
 from mrccsc_server.domain.operations import Change, Operation, Remove, SetRole, Unban
 from mrccsc_server.domain.state import Duplicate, Stored
 from mrccsc_server.domain.tokens import tokenize
-from mrccsc_server.ports import Beginning, Store
+from mrccsc_server.ports import SnapshotRequest, Store
 from mrccsc_shared.errors import ErrorCode, Refusal
 from tests.server.storage.contract.log_model import ModelConversation, ModelMember
 from tests.server.storage.scene import (
@@ -169,7 +169,7 @@ class LogMachine(RuleBasedStateMachine):
             for model, cursor in zip(self.models, cursors, strict=True)
             if user in model.members and model.members[user].active
         }
-        (snapshot,) = self.run(self.store.log.snapshots([Beginning(user, None, mine, ROOM)]))
+        (snapshot,) = self.run(self.store.log.snapshots([SnapshotRequest(user, None, mine, ROOM)]))
         assert not snapshot.reset
         expected = {
             model.conv: [entry for entry in model.readable(user) if entry["seq"] > mine[model.conv]]

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from pydantic_core import from_json, to_json
 
-from mrccsc_server.ports import Beginning, Snapshot
+from mrccsc_server.ports import Snapshot, SnapshotRequest
 from tests.server.storage.scene import ROOM, Scene, edit, invite, leave, react, send
 
 
 async def begin(
     scene: Scene, user: int, cursors: dict[int, int] | None = None, epoch: str | None = None, max_bytes: int = ROOM
 ) -> Snapshot:
-    (snapshot,) = await scene.store.log.snapshots([Beginning(user, epoch, cursors or {}, max_bytes)])
+    (snapshot,) = await scene.store.log.snapshots([SnapshotRequest(user, epoch, cursors or {}, max_bytes)])
     return snapshot
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mrccsc_server.storage.mysql.ticks import CARRIED, SLOW, Ticks
+from mrccsc_server.storage.mysql.database_clock import CARRIED, SLOW, DatabaseClock
 
 
 class Watch:
@@ -16,7 +16,7 @@ class Watch:
 
 def test_a_time_is_carried_on_for_a_while() -> None:
     watch = Watch()
-    ticks = Ticks(watch)
+    ticks = DatabaseClock(watch)
     assert ticks.now is None
     began = ticks.begin()
     watch.now += SLOW / 2
@@ -30,7 +30,7 @@ def test_a_time_is_carried_on_for_a_while() -> None:
 
 def test_an_answer_that_was_long_on_its_way_says_nothing() -> None:
     watch = Watch()
-    ticks = Ticks(watch)
+    ticks = DatabaseClock(watch)
     began = ticks.begin()
     watch.now += SLOW
     ticks.set(5_000, began)

@@ -11,7 +11,7 @@ import pytest
 
 from mrccsc_server.domain.contacts import ContactAct
 from mrccsc_server.domain.operations import Remove, SetRole
-from mrccsc_server.ports import Beginning
+from mrccsc_server.ports import SnapshotRequest
 from mrccsc_server.storage.sqlite import connection as connections
 from mrccsc_server.storage.sqlite.store import SqliteStore
 from mrccsc_shared.limits import Limits
@@ -59,7 +59,7 @@ async def daily_use(scene: Scene) -> None:
     await store.log.known(direct, bob, op.cid)
     for place in ({}, {"before": 3}, {"after": 1}, {"around": 3}):
         await store.log.page(group, ann, limit=50, max_bytes=ROOM, **place)
-    await store.log.snapshots([Beginning(ann, None, {direct: 1, group: 1}, ROOM)])
+    await store.log.snapshots([SnapshotRequest(ann, None, {direct: 1, group: 1}, ROOM)])
     await store.log.heads([direct, group])
     await store.log.range(group, 0, 5)
     await store.conversations.page(ann, 0, 50)

@@ -6,5 +6,5 @@
 ``session``    the person's own account: presence, name, devices, the look
 
 An act raises :class:`~mrccsc_tui.client.RequestError` when the server refuses and
-:class:`~mrccsc_tui.ui.desk.Complaint` when it cannot be asked; the screen tells the person.
+:class:`~mrccsc_tui.ui.action_context.ActionError` when it cannot be asked; the screen tells the person.
 """

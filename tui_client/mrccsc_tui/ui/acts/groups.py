@@ -7,8 +7,8 @@ from typing import cast
 from mrccsc_shared.entry import Role, Visibility
 from mrccsc_shared.text import check_name, check_topic
 from mrccsc_tui.state.models import Conversation
+from mrccsc_tui.ui.action_context import ActionContext, ActionError
 from mrccsc_tui.ui.acts.people import person_option, pick_friend
-from mrccsc_tui.ui.desk import Complaint, Desk
 from mrccsc_tui.ui.notify import Level, level, remember_level
 from mrccsc_tui.ui.screens.forms import Field
 from mrccsc_tui.ui.screens.picker import Option, Page, Picker
@@ -22,7 +22,7 @@ _TOLD: dict[Level, str] = {
 _VISIBILITY = {"public: anybody may join": "public", "private: by invitation": "private"}
 
 
-async def ask_to_create(desk: Desk) -> None:
+async def ask_to_create(desk: ActionContext) -> None:
     """Let the person describe a group, and make it."""
     values = await desk.fill(
         "Create a group",
@@ -37,7 +37,7 @@ async def ask_to_create(desk: Desk) -> None:
         await create(desk, values["title"], _VISIBILITY[values["visibility"]], values["topic"])
 
 
-async def create(desk: Desk, title: str, visibility: str, topic: str = "") -> None:
+async def create(desk: ActionContext, title: str, visibility: str, topic: str = "") -> None:
     """Make a group that the person owns, and open it."""
     group = await desk.client.create_group(
         check_name(title, "title"), check_topic(topic) or None, cast(Visibility, visibility)
@@ -47,7 +47,7 @@ async def create(desk: Desk, title: str, visibility: str, topic: str = "") -> No
     desk.say(f"The group is yours; {who}.")
 
 
-async def ask_which_to_join(desk: Desk, query: str = "") -> None:
+async def ask_which_to_join(desk: ActionContext, query: str = "") -> None:
     """Let the person look through the public groups, and join one."""
 
     async def search(query: str, _cursor: str | None) -> Page:
@@ -60,14 +60,14 @@ async def ask_which_to_join(desk: Desk, query: str = "") -> None:
         await join(desk, int(choice))
 
 
-async def join(desk: Desk, conv: int) -> None:
+async def join(desk: ActionContext, conv: int) -> None:
     """Become a member, and open the group."""
     if conv not in desk.client.store.conversations:
         await desk.client.join_group(conv)
     desk.open_conversation(conv)
 
 
-async def join_by_title(desk: Desk, title: str) -> None:
+async def join_by_title(desk: ActionContext, title: str) -> None:
     """Join the public group of exactly that title; with several, or none, let the person choose."""
     wanted = title.removeprefix("#").casefold()
     held = [
@@ -82,7 +82,7 @@ async def join_by_title(desk: Desk, title: str) -> None:
         await ask_which_to_join(desk, title.removeprefix("#"))
 
 
-async def leave(desk: Desk, conv: int) -> None:
+async def leave(desk: ActionContext, conv: int) -> None:
     """Leave a group, after asking."""
     group = _group(desk, conv)
     question = f"Leave {group.title}?"
@@ -95,20 +95,20 @@ async def leave(desk: Desk, conv: int) -> None:
         desk.say(f"You have left {group.title}.")
 
 
-async def ask_whom_to_invite(desk: Desk, conv: int) -> None:
+async def ask_whom_to_invite(desk: ActionContext, conv: int) -> None:
     """Let the person choose a friend, who is a member at once."""
     user = await pick_friend(desk, f"Invite to {_group(desk, conv).title}")
     if user is not None:
         await invite(desk, conv, user)
 
 
-async def invite(desk: Desk, conv: int, user: int) -> None:
+async def invite(desk: ActionContext, conv: int, user: int) -> None:
     """Make a friend a member."""
     await desk.client.invite(conv, user)
     desk.say(f"{desk.client.store.person(user).display_name} is in {_group(desk, conv).title} now.")
 
 
-async def kick(desk: Desk, conv: int, user: int) -> None:
+async def kick(desk: ActionContext, conv: int, user: int) -> None:
     """Take a member out, after asking."""
     name, group = desk.client.store.person(user).display_name, _group(desk, conv)
     after = (
@@ -118,7 +118,7 @@ async def kick(desk: Desk, conv: int, user: int) -> None:
         await desk.client.remove_member(conv, user)
 
 
-async def ban(desk: Desk, conv: int, user: int) -> None:
+async def ban(desk: ActionContext, conv: int, user: int) -> None:
     """Keep somebody out, after asking."""
     name = desk.client.store.person(user).display_name
     if await desk.confirm(f"Ban {name} from {_group(desk, conv).title}? They cannot come back until unbanned.", "ban"):
@@ -126,13 +126,13 @@ async def ban(desk: Desk, conv: int, user: int) -> None:
         desk.say(f"{name} is banned.")
 
 
-async def unban(desk: Desk, conv: int, user: int) -> None:
+async def unban(desk: ActionContext, conv: int, user: int) -> None:
     """Lift a ban."""
     await desk.client.unban(conv, user)
     desk.say(f"{desk.client.store.person(user).display_name} may join again.")
 
 
-async def ask_whom_to_unban(desk: Desk, conv: int) -> None:
+async def ask_whom_to_unban(desk: ActionContext, conv: int) -> None:
     """Let the person find somebody by name, and lift their ban."""
 
     async def search(query: str, _cursor: str | None) -> Page:
@@ -145,7 +145,7 @@ async def ask_whom_to_unban(desk: Desk, conv: int) -> None:
         await unban(desk, conv, int(choice))
 
 
-async def ask_for_role(desk: Desk, conv: int, user: int) -> None:
+async def ask_for_role(desk: ActionContext, conv: int, user: int) -> None:
     """Let the person choose a member's role."""
     name = desk.client.store.person(user).display_name
     choice = await desk.pick(
@@ -162,17 +162,17 @@ async def ask_for_role(desk: Desk, conv: int, user: int) -> None:
         await set_role(desk, conv, user, choice)
 
 
-async def set_role(desk: Desk, conv: int, user: int, role: str) -> None:
+async def set_role(desk: ActionContext, conv: int, user: int, role: str) -> None:
     """Give a member a role; asks before handing the group over."""
     if role not in ("owner", "admin", "member"):
-        raise Complaint("A role is owner, admin or member.")
+        raise ActionError("A role is owner, admin or member.")
     name = desk.client.store.person(user).display_name
     if role == "owner" and not await desk.confirm(f"Hand {_group(desk, conv).title} over to {name}?", "hand over"):
         return
     await desk.client.set_role(conv, user, cast(Role, role))
 
 
-async def ask_for_settings(desk: Desk, conv: int) -> None:
+async def ask_for_settings(desk: ActionContext, conv: int) -> None:
     """Let the person change title, topic and visibility."""
     group = _group(desk, conv)
     choices = list(_VISIBILITY)
@@ -199,7 +199,7 @@ async def ask_for_settings(desk: Desk, conv: int) -> None:
 
 
 async def update(
-    desk: Desk, conv: int, *, title: str | None = None, topic: str | None = None, visibility: str | None = None
+    desk: ActionContext, conv: int, *, title: str | None = None, topic: str | None = None, visibility: str | None = None
 ) -> None:
     """Change what is given."""
     if title is None and topic is None and visibility is None:
@@ -212,21 +212,21 @@ async def update(
     )
 
 
-async def mute(desk: Desk, conv: int, muted: bool | None = None) -> None:
+async def mute(desk: ActionContext, conv: int, muted: bool | None = None) -> None:
     """Mute or unmute; without ``muted`` the other of the two."""
     conversation = desk.client.store.conversations.get(conv)
     if conversation is None:
-        raise Complaint("That conversation is not on your list.")
+        raise ActionError("That conversation is not on your list.")
     muted = not conversation.muted if muted is None else muted
     await desk.client.mute(conv, muted)
     desk.say(f"{conversation.title} is muted." if muted else f"{conversation.title} is not muted any more.")
 
 
-async def set_level(desk: Desk, conversation: Conversation, chosen: str) -> None:
+async def set_level(desk: ActionContext, conversation: Conversation, chosen: str) -> None:
     """Choose what of a conversation is told while the person looks elsewhere."""
     told = _TOLD.get(cast(Level, chosen))
     if told is None:
-        raise Complaint("Say all, mentions or none.")
+        raise ActionError("Say all, mentions or none.")
     if conversation.muted != (chosen == "none"):
         await desk.client.mute(conversation.conv, chosen == "none")
     if chosen != "none":
@@ -234,7 +234,7 @@ async def set_level(desk: Desk, conversation: Conversation, chosen: str) -> None
     desk.say(f"{conversation.title}: {told}.")
 
 
-async def ask_for_level(desk: Desk, conversation: Conversation) -> None:
+async def ask_for_level(desk: ActionContext, conversation: Conversation) -> None:
     """Let the person choose what of a conversation is told."""
     now = level(desk.client, conversation)
     options = [
@@ -246,14 +246,14 @@ async def ask_for_level(desk: Desk, conversation: Conversation) -> None:
         await set_level(desk, conversation, choice)
 
 
-def _group(desk: Desk, conv: int) -> Conversation:
+def _group(desk: ActionContext, conv: int) -> Conversation:
     group = desk.client.store.conversations.get(conv)
     if group is None or group.kind != "group":
-        raise Complaint("That is not one of your groups.")
+        raise ActionError("That is not one of your groups.")
     return group
 
 
-def _group_option(desk: Desk, group: Conversation) -> Option:
+def _group_option(desk: ActionContext, group: Conversation) -> Option:
     mine = group.conv in desk.client.store.conversations
     facts = [count(group.members, "member")] if group.members is not None else []
     facts += ["you are in it"] if mine else []

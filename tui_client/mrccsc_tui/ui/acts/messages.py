@@ -6,7 +6,7 @@ import webbrowser
 
 from mrccsc_shared.text import check_emoji
 from mrccsc_tui.state.models import Message, Pending
-from mrccsc_tui.ui.desk import Complaint, Desk, open_chat
+from mrccsc_tui.ui.action_context import ActionContext, ActionError, open_chat
 from mrccsc_tui.ui.emoji import COMMON, NAMES, as_emoji
 from mrccsc_tui.ui.screens.picker import Option, Page, Picker
 from mrccsc_tui.ui.widgets.timeline.marks import links
@@ -14,7 +14,7 @@ from mrccsc_tui.ui.widgets.timeline.wrap import clip
 from mrccsc_tui.ui.words import moment
 
 
-def meant(desk: Desk, *, own: bool = False) -> Message:
+def meant(desk: ActionContext, *, own: bool = False) -> Message:
     """The message that a command is about: the selected one, else the last of the conversation (the last own one)."""
     if isinstance(desk.selected, Message):
         return desk.selected
@@ -23,37 +23,37 @@ def meant(desk: Desk, *, own: bool = False) -> Message:
     for row in reversed(store.timeline(conversation.conv)):
         if isinstance(row, Message) and not row.deleted and (not own or (store.me and row.by == store.me.user)):
             return row
-    raise Complaint("You have said nothing here yet." if own else "There is no message here yet.")
+    raise ActionError("You have said nothing here yet." if own else "There is no message here yet.")
 
 
-def is_own(desk: Desk, message: Message) -> bool:
+def is_own(desk: ActionContext, message: Message) -> bool:
     """Whether the person wrote it."""
     me = desk.client.store.me
     return me is not None and me.user == message.by
 
 
-def begin_edit(desk: Desk, message: Message) -> None:
+def begin_edit(desk: ActionContext, message: Message) -> None:
     """Put an own message into the composer."""
     if not is_own(desk, message):
-        raise Complaint("You can edit your own messages only.")
+        raise ActionError("You can edit your own messages only.")
     if message.deleted:
-        raise Complaint("That message is deleted.")
+        raise ActionError("That message is deleted.")
     desk.begin_edit(message)
 
 
-async def delete(desk: Desk, message: Message) -> None:
+async def delete(desk: ActionContext, message: Message) -> None:
     """Delete a message, after asking."""
     conversation = desk.client.store.conversations.get(message.conv)
     manages = conversation is not None and conversation.role in ("owner", "admin")
     if not is_own(desk, message) and not manages:
-        raise Complaint("You can delete your own messages only.")
+        raise ActionError("You can delete your own messages only.")
     if message.deleted:
-        raise Complaint("That message is deleted already.")
+        raise ActionError("That message is deleted already.")
     if await desk.confirm(f'Delete for everybody? "{clip(message.text, 120, desk.glyphs.ellipsis)}"', "delete"):
         desk.client.delete(message.conv, message.seq)
 
 
-async def ask_for_reaction(desk: Desk, message: Message) -> None:
+async def ask_for_reaction(desk: ActionContext, message: Message) -> None:
     """Let the person choose an emoji, or type any."""
     there = [
         Option(r.raw, r.emoji, (((f"{r.emoji} {len(r.users)}", "strong"), ("  is there", "dim")),))
@@ -71,14 +71,14 @@ async def ask_for_reaction(desk: Desk, message: Message) -> None:
         react(desk, message, choice.removeprefix("=") if choice != "=" else choice)
 
 
-def react(desk: Desk, message: Message, emoji: str) -> None:
+def react(desk: ActionContext, message: Message, emoji: str) -> None:
     """Set an emoji, or take it back. ``emoji`` may be a ``:name:``."""
     if message.deleted:
-        raise Complaint("That message is deleted.")
+        raise ActionError("That message is deleted.")
     desk.client.react(message.conv, message.seq, check_emoji(as_emoji(emoji)))
 
 
-def quote(desk: Desk, message: Message | Pending) -> None:
+def quote(desk: ActionContext, message: Message | Pending) -> None:
     """Put the text into the composer as a quotation."""
     desk.type_text("".join(f"> {line}\n" for line in message.text.splitlines()))
 
@@ -87,41 +87,41 @@ def open_link(message: Message | Pending) -> str:
     """Open the first link of a message in the browser, and give it back."""
     found = links(message.text)
     if not found:
-        raise Complaint("There is no link in that message.")
+        raise ActionError("There is no link in that message.")
     webbrowser.open(found[0])
     return found[0]
 
 
-def last_failed(desk: Desk) -> Pending:
+def last_failed(desk: ActionContext) -> Pending:
     """What was refused last in the open conversation."""
     if isinstance(desk.selected, Pending) and desk.selected.state == "failed":
         return desk.selected
     for pending in reversed(desk.client.store.pending(open_chat(desk).conv)):
         if pending.state == "failed":
             return pending
-    raise Complaint("Nothing has failed here.")
+    raise ActionError("Nothing has failed here.")
 
 
-def failed_about(desk: Desk, item: Message | Pending) -> list[Pending]:
+def failed_about(desk: ActionContext, item: Message | Pending) -> list[Pending]:
     """What failed and is, or is about, this message."""
     if isinstance(item, Pending):
         return [item] if item.state == "failed" else []
     return [act for act in desk.client.store.pending(item.conv) if act.state == "failed" and act.target == item.seq]
 
 
-def retry(desk: Desk, pending: Pending) -> None:
+def retry(desk: ActionContext, pending: Pending) -> None:
     """Try a failed act again."""
     desk.client.retry(pending.cid)
 
 
-def discard(desk: Desk, pending: Pending) -> None:
+def discard(desk: ActionContext, pending: Pending) -> None:
     """Forget a failed act; what was typed comes back into the composer."""
     desk.client.discard(pending.cid)
     if pending.kind in ("send", "edit"):
         desk.type_text(pending.text)
 
 
-async def search(desk: Desk, conv: int | None, query: str = "") -> None:
+async def search(desk: ActionContext, conv: int | None, query: str = "") -> None:
     """Search one conversation or all, and go to what is chosen."""
 
     async def find(words: str, cursor: str | None) -> Page:
@@ -140,7 +140,7 @@ async def search(desk: Desk, conv: int | None, query: str = "") -> None:
         desk.open_conversation(int(where), seq=int(seq))
 
 
-def _hit(desk: Desk, hit: Message, words: str, *, everywhere: bool) -> Option:
+def _hit(desk: ActionContext, hit: Message, words: str, *, everywhere: bool) -> Option:
     store = desk.client.store
     conversation = store.conversations.get(hit.conv)
     author = "You" if is_own(desk, hit) else store.person(hit.by).display_name

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from mrccsc_shared.text import check_username
 from mrccsc_tui.state.models import Person
-from mrccsc_tui.ui.desk import Complaint, Desk
+from mrccsc_tui.ui.action_context import ActionContext, ActionError
 from mrccsc_tui.ui.emoji import with_emoji
 from mrccsc_tui.ui.screens.picker import Option, Page, Picker
 from mrccsc_tui.ui.words import contacts, presence_words, status_of
 
 
-async def ask_whom_to_add(desk: Desk) -> None:
+async def ask_whom_to_add(desk: ActionContext) -> None:
     """Find somebody by a part of their name, or take the user name that was typed, and ask to be friends."""
 
     async def search(query: str, _cursor: str | None) -> Page:
@@ -31,20 +31,20 @@ async def ask_whom_to_add(desk: Desk) -> None:
         await add(desk, desk.client.store.person(int(choice)).username)
 
 
-async def add(desk: Desk, name: str) -> None:
+async def add(desk: ActionContext, name: str) -> None:
     """Ask somebody to be a friend; accepts when they have asked already."""
     contact = await desk.client.request_contact(check_username(name.removeprefix("@")))
     who = contact.person.display_name
     desk.say(f"You and {who} are friends now." if contact.relation == "friend" else f"Asked {who} to be friends.")
 
 
-async def accept(desk: Desk, user: int) -> None:
+async def accept(desk: ActionContext, user: int) -> None:
     """Accept an incoming request."""
     contact = await desk.client.accept_contact(user)
     desk.say(f"You and {contact.person.display_name} are friends now.")
 
 
-async def decline(desk: Desk, user: int) -> None:
+async def decline(desk: ActionContext, user: int) -> None:
     """Decline an incoming request, or take an own one back."""
     contact = desk.client.store.contacts.get(user)
     if contact is not None and contact.relation == "outgoing":
@@ -54,10 +54,10 @@ async def decline(desk: Desk, user: int) -> None:
         await desk.client.decline_contact(user)
         desk.say("The request is declined.")
     else:
-        raise Complaint("There is no request to decline.")
+        raise ActionError("There is no request to decline.")
 
 
-async def answer(desk: Desk, user: int) -> None:
+async def answer(desk: ActionContext, user: int) -> None:
     """Let the person say what to do with a request."""
     person = desk.client.store.person(user)
     choice = await desk.pick(
@@ -74,12 +74,12 @@ async def answer(desk: Desk, user: int) -> None:
         await {"accept": accept, "decline": decline, "block": block}[choice](desk, user)
 
 
-async def remove(desk: Desk, user: int) -> None:
+async def remove(desk: ActionContext, user: int) -> None:
     """End a friendship, or take back an own request."""
     contact = desk.client.store.contacts.get(user)
     name = desk.client.store.person(user).display_name
     if contact is None or contact.relation not in ("friend", "outgoing"):
-        raise Complaint(f"{name} is not on your list.")
+        raise ActionError(f"{name} is not on your list.")
     if contact.relation == "friend" and not await desk.confirm(
         f"Remove {name} from your friends? The chat stays, but nobody can write in it.", "remove"
     ):
@@ -88,7 +88,7 @@ async def remove(desk: Desk, user: int) -> None:
     desk.say(f"{name} is no longer on your list.")
 
 
-async def block(desk: Desk, user: int) -> None:
+async def block(desk: ActionContext, user: int) -> None:
     """Block somebody; asks first when that ends a friendship."""
     contact = desk.client.store.contacts.get(user)
     name = desk.client.store.person(user).display_name
@@ -102,20 +102,20 @@ async def block(desk: Desk, user: int) -> None:
     desk.say(f"{name} is blocked.")
 
 
-async def unblock(desk: Desk, user: int) -> None:
+async def unblock(desk: ActionContext, user: int) -> None:
     """End a block."""
     await desk.client.unblock(user)
     desk.say(f"{desk.client.store.person(user).display_name} is not blocked any more.")
 
 
-async def toggle_block(desk: Desk, user: int) -> None:
+async def toggle_block(desk: ActionContext, user: int) -> None:
     """Block, or unblock who is blocked."""
     contact = desk.client.store.contacts.get(user)
     blocked = contact is not None and contact.relation == "blocked"
     await (unblock if blocked else block)(desk, user)
 
 
-async def write_to(desk: Desk, user: int, text: str = "") -> None:
+async def write_to(desk: ActionContext, user: int, text: str = "") -> None:
     """Open the direct chat with a friend, and say ``text`` in it when there is one."""
     contact = desk.client.store.contacts.get(user)
     if contact is None or contact.relation != "friend":
@@ -123,7 +123,7 @@ async def write_to(desk: Desk, user: int, text: str = "") -> None:
         held = next((c for c in desk.client.store.conversations.values() if c.peer == user), None)
         if held is None or text:
             ask = f" Ask first: /addcontact {person.username}" if person.username else ""
-            raise Complaint(f"You can write to friends.{ask}")
+            raise ActionError(f"You can write to friends.{ask}")
         desk.open_conversation(held.conv)
         return
     conv = contact.conv
@@ -134,11 +134,11 @@ async def write_to(desk: Desk, user: int, text: str = "") -> None:
     desk.open_conversation(conv)
 
 
-async def find_person(desk: Desk, name: str) -> Person:
+async def find_person(desk: ActionContext, name: str) -> Person:
     """Whom a person means by ``name`` or ``@name``: somebody known, else somebody the server finds."""
     name = name.removeprefix("@").strip().lower()
     if not name:
-        raise Complaint("Say who: a user name.")
+        raise ActionError("Say who: a user name.")
     store = desk.client.store
     for person in [*(contact.person for contact in store.contacts.values()), *store.people.values()]:
         if person.username == name:
@@ -146,20 +146,20 @@ async def find_person(desk: Desk, name: str) -> Person:
     for person in await desk.client.search_users(name):
         if person.username == name:
             return person
-    raise Complaint(f"Nobody here has the user name {name}.")
+    raise ActionError(f"Nobody here has the user name {name}.")
 
 
-async def pick_friend(desk: Desk, title: str) -> int | None:
+async def pick_friend(desk: ActionContext, title: str) -> int | None:
     """Let the person choose a friend."""
     friends = contacts(desk.client.store, "friend")
     if not friends:
-        raise Complaint("You have no friends here yet: F2, then n, adds one.")
+        raise ActionError("You have no friends here yet: F2, then n, adds one.")
     options = [person_option(desk, contact.person) for contact in friends]
     choice = await desk.pick(Picker(title, options=options))
     return None if choice is None else int(choice)
 
 
-def person_option(desk: Desk, person: Person) -> Option:
+def person_option(desk: ActionContext, person: Person) -> Option:
     """A person as something to choose."""
     presence = desk.client.store.presence(person.user)
     status = status_of(presence)

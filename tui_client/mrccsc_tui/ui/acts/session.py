@@ -6,21 +6,21 @@ from typing import cast
 
 from mrccsc_shared.messages.presence import ChosenStatus
 from mrccsc_shared.text import check_name, check_password
-from mrccsc_tui.ui.desk import Complaint, Desk
+from mrccsc_tui.ui.action_context import ActionContext, ActionError
 from mrccsc_tui.ui.glyphs import PRESENCE_WORDS
 from mrccsc_tui.ui.screens.forms import Field
 from mrccsc_tui.ui.screens.picker import Option, Picker
 from mrccsc_tui.ui.words import moment
 
 
-async def set_presence(desk: Desk, status: str, text: str = "") -> None:
+async def set_presence(desk: ActionContext, status: str, text: str = "") -> None:
     """Choose how one is seen."""
     await desk.client.set_presence(cast(ChosenStatus, status), text)
     words = "invisible: friends see you as offline" if status == "invisible" else PRESENCE_WORDS[status]
     desk.say(f"You are {words}{f' ({text})' if text else ''}.")
 
 
-async def ask_for_presence(desk: Desk) -> None:
+async def ask_for_presence(desk: ActionContext) -> None:
     """Let the person choose how to be seen."""
     values = await desk.fill(
         "How others see you",
@@ -34,7 +34,7 @@ async def ask_for_presence(desk: Desk) -> None:
         await set_presence(desk, values["status"], values["text"])
 
 
-def describe(desk: Desk) -> None:
+def describe(desk: ActionContext) -> None:
     """Say who one is and how the line stands."""
     client = desk.client
     me = client.store.me
@@ -42,13 +42,13 @@ def describe(desk: Desk) -> None:
     desk.say(f"{who}{client.status.words(client.now())}.")
 
 
-async def rename(desk: Desk, name: str) -> None:
+async def rename(desk: ActionContext, name: str) -> None:
     """Change the display name."""
     await desk.client.set_display_name(check_name(name))
     desk.say(f"Others see you as {name}.")
 
 
-async def ask_for_password(desk: Desk) -> None:
+async def ask_for_password(desk: ActionContext) -> None:
     """Change the password."""
     values = await desk.fill(
         "Change the password",
@@ -62,12 +62,12 @@ async def ask_for_password(desk: Desk) -> None:
     if values is None:
         return
     if values["new"] != values["again"]:
-        raise Complaint("The two new passwords differ; nothing was changed.")
+        raise ActionError("The two new passwords differ; nothing was changed.")
     await desk.client.change_password(values["old"], values["new"])
     desk.say("The password is changed; your other devices are signed out.")
 
 
-async def ask_for_devices(desk: Desk) -> None:
+async def ask_for_devices(desk: ActionContext) -> None:
     """Show the devices that are signed in; choosing one signs it out."""
     sessions = await desk.client.sessions()
     options = [
@@ -95,7 +95,7 @@ async def ask_for_devices(desk: Desk) -> None:
         desk.say("That device is signed out.")
 
 
-async def logout(desk: Desk) -> None:
+async def logout(desk: ActionContext) -> None:
     """End the session on this device, after asking."""
     waiting = desk.client.status.waiting
     question = "Log out on this device? What is stored here of your chats is deleted."
@@ -105,7 +105,7 @@ async def logout(desk: Desk) -> None:
         await desk.client.logout()
 
 
-async def ask_for_theme(desk: Desk) -> None:
+async def ask_for_theme(desk: ActionContext) -> None:
     """Let the person choose a theme, with a look at each."""
     names = desk.theme_names
     current = names[0]

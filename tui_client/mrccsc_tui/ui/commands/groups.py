@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from mrccsc_tui.state.models import Conversation
+from mrccsc_tui.ui.action_context import ActionContext, ActionError, open_chat, open_group
 from mrccsc_tui.ui.acts import groups, people
 from mrccsc_tui.ui.commands.row import Command, first_word, needed
-from mrccsc_tui.ui.desk import Complaint, Desk, open_chat, open_group
 from mrccsc_tui.ui.words import ordered
 
 
-async def _chat(desk: Desk, words: str) -> None:
+async def _chat(desk: ActionContext, words: str) -> None:
     words = needed(words, "/chat NAME, #GROUP or number")
     listed = ordered(desk.client.store)
     if words.isascii() and words.isdigit() and 1 <= int(words) <= len(listed):
@@ -22,14 +22,14 @@ async def _chat(desk: Desk, words: str) -> None:
     await people.write_to(desk, (await people.find_person(desk, words)).user)
 
 
-async def _groupchat(desk: Desk, words: str) -> None:
+async def _groupchat(desk: ActionContext, words: str) -> None:
     found = _held(desk, needed(words, "/groupchat TITLE"), kind="group")
     if found is None:
-        raise Complaint("You are in no group of that title. /joingroup TITLE joins one.")
+        raise ActionError("You are in no group of that title. /joingroup TITLE joins one.")
     desk.open_conversation(found.conv)
 
 
-async def _create(desk: Desk, words: str) -> None:
+async def _create(desk: ActionContext, words: str) -> None:
     if not words:
         await groups.ask_to_create(desk)
         return
@@ -40,25 +40,25 @@ async def _create(desk: Desk, words: str) -> None:
         await groups.create(desk, words, "public")
 
 
-async def _join(desk: Desk, words: str) -> None:
+async def _join(desk: ActionContext, words: str) -> None:
     if words:
         await groups.join_by_title(desk, words)
     else:
         await groups.ask_which_to_join(desk)
 
 
-async def _find(desk: Desk, words: str) -> None:
+async def _find(desk: ActionContext, words: str) -> None:
     await groups.ask_which_to_join(desk, words)
 
 
-async def _leave(desk: Desk, words: str) -> None:
+async def _leave(desk: ActionContext, words: str) -> None:
     group = _held(desk, words, kind="group") if words else open_group(desk)
     if group is None:
-        raise Complaint("You are in no group of that title.")
+        raise ActionError("You are in no group of that title.")
     await groups.leave(desk, group.conv)
 
 
-async def _invite(desk: Desk, words: str) -> None:
+async def _invite(desk: ActionContext, words: str) -> None:
     group = open_group(desk)
     if words:
         await groups.invite(desk, group.conv, (await people.find_person(desk, words)).user)
@@ -66,17 +66,17 @@ async def _invite(desk: Desk, words: str) -> None:
         await groups.ask_whom_to_invite(desk, group.conv)
 
 
-async def _kick(desk: Desk, words: str) -> None:
+async def _kick(desk: ActionContext, words: str) -> None:
     group = open_group(desk)
     await groups.kick(desk, group.conv, (await people.find_person(desk, needed(words, "/kick NAME"))).user)
 
 
-async def _ban(desk: Desk, words: str) -> None:
+async def _ban(desk: ActionContext, words: str) -> None:
     group = open_group(desk)
     await groups.ban(desk, group.conv, (await people.find_person(desk, needed(words, "/ban NAME"))).user)
 
 
-async def _unban(desk: Desk, words: str) -> None:
+async def _unban(desk: ActionContext, words: str) -> None:
     group = open_group(desk)
     if words:
         await groups.unban(desk, group.conv, (await people.find_person(desk, words)).user)
@@ -84,7 +84,7 @@ async def _unban(desk: Desk, words: str) -> None:
         await groups.ask_whom_to_unban(desk, group.conv)
 
 
-async def _role(desk: Desk, words: str) -> None:
+async def _role(desk: ActionContext, words: str) -> None:
     group = open_group(desk)
     name, role = first_word(needed(words, "/role NAME [owner|admin|member]"))
     user = (await people.find_person(desk, name)).user
@@ -94,7 +94,7 @@ async def _role(desk: Desk, words: str) -> None:
         await groups.ask_for_role(desk, group.conv, user)
 
 
-async def _topic(desk: Desk, words: str) -> None:
+async def _topic(desk: ActionContext, words: str) -> None:
     group = open_group(desk)
     if words:
         await groups.update(desk, group.conv, topic="" if words == "-" else words)
@@ -102,46 +102,46 @@ async def _topic(desk: Desk, words: str) -> None:
         desk.say(f"Topic: {group.topic}" if group.topic else "There is no topic. /topic TEXT sets one.")
 
 
-async def _title(desk: Desk, words: str) -> None:
+async def _title(desk: ActionContext, words: str) -> None:
     await groups.update(desk, open_group(desk).conv, title=needed(words, "/title TEXT"))
 
 
-async def _visibility(desk: Desk, words: str) -> None:
+async def _visibility(desk: ActionContext, words: str) -> None:
     group = open_group(desk)
     if words not in ("public", "private"):
-        raise Complaint("Usage: /visibility public, or /visibility private")
+        raise ActionError("Usage: /visibility public, or /visibility private")
     await groups.update(desk, group.conv, visibility=words)
 
 
-async def _settings(desk: Desk, words: str) -> None:
+async def _settings(desk: ActionContext, words: str) -> None:
     del words
     await groups.ask_for_settings(desk, open_group(desk).conv)
 
 
-async def _members(desk: Desk, words: str) -> None:
+async def _members(desk: ActionContext, words: str) -> None:
     del words
     open_group(desk)
     desk.show_panel("members")
 
 
-async def _mute(desk: Desk, words: str) -> None:
+async def _mute(desk: ActionContext, words: str) -> None:
     del words
     await groups.mute(desk, open_chat(desk).conv, muted=True)
 
 
-async def _unmute(desk: Desk, words: str) -> None:
+async def _unmute(desk: ActionContext, words: str) -> None:
     del words
     await groups.mute(desk, open_chat(desk).conv, muted=False)
 
 
-async def _notify(desk: Desk, words: str) -> None:
+async def _notify(desk: ActionContext, words: str) -> None:
     if words:
         await groups.set_level(desk, open_chat(desk), words.lower())
     else:
         await groups.ask_for_level(desk, open_chat(desk))
 
 
-def _held(desk: Desk, name: str, kind: str = "") -> Conversation | None:
+def _held(desk: ActionContext, name: str, kind: str = "") -> Conversation | None:
     """The conversation of that exact title, or with that user; ``None`` for none or several."""
     store = desk.client.store
     plain = name.removeprefix("#").removeprefix("@").casefold()

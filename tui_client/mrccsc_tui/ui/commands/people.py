@@ -2,50 +2,50 @@
 
 from __future__ import annotations
 
+from mrccsc_tui.ui.action_context import ActionContext
 from mrccsc_tui.ui.acts import people
 from mrccsc_tui.ui.commands.row import Command, first_word, needed
-from mrccsc_tui.ui.desk import Desk
 from mrccsc_tui.ui.words import contacts
 
 
-async def _add(desk: Desk, words: str) -> None:
+async def _add(desk: ActionContext, words: str) -> None:
     if words:
         await people.add(desk, words)
     else:
         await people.ask_whom_to_add(desk)
 
 
-async def _accept(desk: Desk, words: str) -> None:
+async def _accept(desk: ActionContext, words: str) -> None:
     await people.accept(desk, await _whom(desk, words, "incoming", "/accept NAME"))
 
 
-async def _decline(desk: Desk, words: str) -> None:
+async def _decline(desk: ActionContext, words: str) -> None:
     await people.decline(desk, await _whom(desk, words, "incoming", "/decline NAME"))
 
 
-async def _remove(desk: Desk, words: str) -> None:
+async def _remove(desk: ActionContext, words: str) -> None:
     await people.remove(desk, (await people.find_person(desk, needed(words, "/removecontact NAME"))).user)
 
 
-async def _block(desk: Desk, words: str) -> None:
+async def _block(desk: ActionContext, words: str) -> None:
     await people.block(desk, (await people.find_person(desk, needed(words, "/block NAME"))).user)
 
 
-async def _unblock(desk: Desk, words: str) -> None:
+async def _unblock(desk: ActionContext, words: str) -> None:
     await people.unblock(desk, await _whom(desk, words, "blocked", "/unblock NAME"))
 
 
-async def _msg(desk: Desk, words: str) -> None:
+async def _msg(desk: ActionContext, words: str) -> None:
     name, text = first_word(needed(words, "/msg NAME [TEXT]"))
     await people.write_to(desk, (await people.find_person(desk, name)).user, text)
 
 
-async def _contacts(desk: Desk, words: str) -> None:
+async def _contacts(desk: ActionContext, words: str) -> None:
     del words
     desk.show_panel("sidebar")
 
 
-async def _whom(desk: Desk, words: str, relation: str, usage: str) -> int:
+async def _whom(desk: ActionContext, words: str, relation: str, usage: str) -> int:
     """The person that is named; with no name, the only one in that relation."""
     waiting = contacts(desk.client.store, relation)
     if not words and len(waiting) == 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Literal, NamedTuple
 
-from mrccsc_tui.ui.desk import Complaint, Desk
+from mrccsc_tui.ui.action_context import ActionContext, ActionError
 
 Topic = Literal["people", "groups", "messages", "yourself"]
 Wants = Literal["", "person", "group", "emoji", "command", "theme", "role", "level"]
@@ -17,7 +17,7 @@ class Command(NamedTuple):
     name: str
     usage: str
     help: str
-    handler: Callable[[Desk, str], Awaitable[None]]
+    handler: Callable[[ActionContext, str], Awaitable[None]]
     topic: Topic
     aliases: tuple[str, ...] = ()
     wants: Wants = ""
@@ -26,7 +26,7 @@ class Command(NamedTuple):
 def needed(words: str, usage: str) -> str:
     """The words, or a complaint that shows how the command is written."""
     if not words:
-        raise Complaint(f"Usage: {usage}")
+        raise ActionError(f"Usage: {usage}")
     return words
 
 

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
+from mrccsc_tui.ui.action_context import ActionContext
 from mrccsc_tui.ui.acts import session
 from mrccsc_tui.ui.commands.row import Command, needed
-from mrccsc_tui.ui.desk import Desk
 
 
-async def _help(desk: Desk, words: str) -> None:
+async def _help(desk: ActionContext, words: str) -> None:
     desk.show_help(words.removeprefix("/"))
 
 
-async def _away(desk: Desk, words: str) -> None:
+async def _away(desk: ActionContext, words: str) -> None:
     await session.set_presence(desk, "away", words)
 
 
-async def _back(desk: Desk, words: str) -> None:
+async def _back(desk: ActionContext, words: str) -> None:
     await session.set_presence(desk, "online", words)
 
 
-async def _dnd(desk: Desk, words: str) -> None:
+async def _dnd(desk: ActionContext, words: str) -> None:
     await session.set_presence(desk, "dnd", words)
 
 
-async def _invisible(desk: Desk, words: str) -> None:
+async def _invisible(desk: ActionContext, words: str) -> None:
     del words
     await session.set_presence(desk, "invisible")
 
 
-async def _status(desk: Desk, words: str) -> None:
+async def _status(desk: ActionContext, words: str) -> None:
     if words:
         mine = desk.client.store.my_presence
         status = mine.status if mine is not None and mine.status in ("away", "dnd") else "online"
@@ -37,43 +37,43 @@ async def _status(desk: Desk, words: str) -> None:
         session.describe(desk)
 
 
-async def _presence(desk: Desk, words: str) -> None:
+async def _presence(desk: ActionContext, words: str) -> None:
     del words
     await session.ask_for_presence(desk)
 
 
-async def _nick(desk: Desk, words: str) -> None:
+async def _nick(desk: ActionContext, words: str) -> None:
     await session.rename(desk, needed(words, "/nick NAME"))
 
 
-async def _password(desk: Desk, words: str) -> None:
+async def _password(desk: ActionContext, words: str) -> None:
     del words
     await session.ask_for_password(desk)
 
 
-async def _devices(desk: Desk, words: str) -> None:
+async def _devices(desk: ActionContext, words: str) -> None:
     del words
     await session.ask_for_devices(desk)
 
 
-async def _theme(desk: Desk, words: str) -> None:
+async def _theme(desk: ActionContext, words: str) -> None:
     if words:
         desk.set_theme(words)
     else:
         await session.ask_for_theme(desk)
 
 
-async def _reconnect(desk: Desk, words: str) -> None:
+async def _reconnect(desk: ActionContext, words: str) -> None:
     del words
     desk.client.reconnect_now()
 
 
-async def _logout(desk: Desk, words: str) -> None:
+async def _logout(desk: ActionContext, words: str) -> None:
     del words
     await session.logout(desk)
 
 
-async def _quit(desk: Desk, words: str) -> None:
+async def _quit(desk: ActionContext, words: str) -> None:
     del words
     desk.quit()
 

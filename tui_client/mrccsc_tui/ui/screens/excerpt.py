@@ -16,10 +16,10 @@ from mrccsc_tui.state.models import HistoryPage
 from mrccsc_tui.ui.keymap import READING, bindings
 from mrccsc_tui.ui.screens import routes
 from mrccsc_tui.ui.widgets.status import HintLine
-from mrccsc_tui.ui.widgets.timeline import Roll, Scene, Timeline
+from mrccsc_tui.ui.widgets.timeline import RowRenderer, Timeline, TimelineRows
 
 if TYPE_CHECKING:
-    from mrccsc_tui.ui.screens.workbench import DeskScreen
+    from mrccsc_tui.ui.screens.action_screen import ActionScreen
 
 _LEAVES = ("reply", "edit", "quote", "unread", "origin")
 """What goes on in the conversation itself."""
@@ -45,7 +45,7 @@ class ExcerptScreen(ModalScreen[None]):
     }
     """
 
-    def __init__(self, desk: DeskScreen, page: HistoryPage, seq: int) -> None:
+    def __init__(self, desk: ActionScreen, page: HistoryPage, seq: int) -> None:
         super().__init__()
         self._desk = desk
         self._page = page
@@ -120,7 +120,7 @@ class ExcerptScreen(ModalScreen[None]):
 
     def _show(self) -> None:
         desk, timeline = self._desk, self.query_one(Timeline)
-        scene = Scene(desk.client.store, self._page.conv, glyphs=desk.glyphs, zone=desk.zone)
-        timeline.show(Roll(scene, self._page.rows))
+        scene = RowRenderer(desk.client.store, self._page.conv, glyphs=desk.glyphs, zone=desk.zone)
+        timeline.show(TimelineRows(scene, self._page.rows))
         timeline.go_to(self._seq)
         timeline.focus()

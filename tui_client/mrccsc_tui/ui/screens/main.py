@@ -16,9 +16,9 @@ from mrccsc_tui.ui.bridge import Changed, Digest
 from mrccsc_tui.ui.commands.table import Call, Unknown, read
 from mrccsc_tui.ui.glyphs import Glyphs
 from mrccsc_tui.ui.keymap import MAIN, bindings, hints
-from mrccsc_tui.ui.notify import Herald, osc
+from mrccsc_tui.ui.notify import NotificationPolicy, osc
 from mrccsc_tui.ui.screens import routes
-from mrccsc_tui.ui.screens.workbench import OPEN, DeskScreen
+from mrccsc_tui.ui.screens.action_screen import OPEN, ActionScreen
 from mrccsc_tui.ui.widgets.chat import ChatPanel
 from mrccsc_tui.ui.widgets.composer import Composer
 from mrccsc_tui.ui.widgets.members import Members
@@ -30,7 +30,7 @@ from mrccsc_tui.ui.widgets.typing import TypingLine
 from mrccsc_tui.ui.words import farewell, has_unread, ordered
 
 
-class MainScreen(DeskScreen):
+class MainScreen(ActionScreen):
     """Friends and groups, the chat, the members; one, two or three panels by the width of the terminal."""
 
     BINDINGS = bindings(MAIN)
@@ -39,7 +39,7 @@ class MainScreen(DeskScreen):
 
     def __init__(self, client: ChatClient, options: Options, glyphs: Glyphs, zone: tzinfo | None) -> None:
         super().__init__(client, options, glyphs, zone)
-        self._herald = Herald(client, glyphs.ellipsis)
+        self._herald = NotificationPolicy(client, glyphs.ellipsis)
 
     def compose(self) -> ComposeResult:
         """Three panels over two lines."""

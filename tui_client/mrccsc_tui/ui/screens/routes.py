@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from mrccsc_tui.state.models import Message, Pending
+from mrccsc_tui.ui.action_context import ActionContext, ActionError, open_group
 from mrccsc_tui.ui.acts import groups, messages, people
 from mrccsc_tui.ui.commands.table import BY_NAME
-from mrccsc_tui.ui.desk import Complaint, Desk, open_group
 from mrccsc_tui.ui.screens.picker import Option, Picker
 from mrccsc_tui.ui.widgets.sidebar import ConvKey, PersonKey
 from mrccsc_tui.ui.words import badge, contacts, ordered, sign
@@ -18,12 +18,12 @@ def user_of(key: Hashable) -> int | None:
     return key.user if isinstance(key, PersonKey) else None
 
 
-async def command(desk: Desk, name: str, words: str = "") -> None:
+async def command(desk: ActionContext, name: str, words: str = "") -> None:
     """Carry out a slash command."""
     await BY_NAME[name].handler(desk, words)
 
 
-async def open_row(desk: Desk, key: Hashable) -> None:
+async def open_row(desk: ActionContext, key: Hashable) -> None:
     """Enter on the left panel."""
     if isinstance(key, ConvKey):
         desk.open_conversation(key.conv)
@@ -33,14 +33,14 @@ async def open_row(desk: Desk, key: Hashable) -> None:
         if relation == "incoming":
             await people.answer(desk, key.user)
         elif relation == "outgoing":
-            raise Complaint("You have asked; the answer is still to come. d takes the request back.")
+            raise ActionError("You have asked; the answer is still to come. d takes the request back.")
         elif relation == "blocked":
-            raise Complaint("You have blocked them. b lifts that.")
+            raise ActionError("You have blocked them. b lifts that.")
         else:
             await people.write_to(desk, key.user)
 
 
-async def sidebar(desk: Desk, what: str, user: int | None, conv: int | None) -> None:
+async def sidebar(desk: ActionContext, what: str, user: int | None, conv: int | None) -> None:
     """A key on the left panel."""
     group = conv if user is None else None
     match what:
@@ -63,14 +63,14 @@ async def sidebar(desk: Desk, what: str, user: int | None, conv: int | None) -> 
         case "mute" if conv is not None:
             await groups.mute(desk, conv)
         case "mute":
-            raise Complaint("There is no conversation here to mute.")
+            raise ActionError("There is no conversation here to mute.")
         case "invite":
             await groups.ask_whom_to_invite(desk, _some_group(group))
         case "settings":
             await groups.ask_for_settings(desk, _some_group(group))
 
 
-async def member(desk: Desk, what: str, user: int | None) -> None:
+async def member(desk: ActionContext, what: str, user: int | None) -> None:
     """A key on the right panel."""
     conv = open_group(desk).conv
     match what:
@@ -92,7 +92,7 @@ async def member(desk: Desk, what: str, user: int | None) -> None:
             await groups.ban(desk, conv, _somebody(user))
 
 
-async def message(desk: Desk, what: str, item: Message | Pending) -> None:
+async def message(desk: ActionContext, what: str, item: Message | Pending) -> None:
     """A key on the selected message."""
     match what:
         case "copy":
@@ -104,10 +104,10 @@ async def message(desk: Desk, what: str, item: Message | Pending) -> None:
         case "retry" | "discard":
             failed = messages.failed_about(desk, item)
             if not failed:
-                raise Complaint("Nothing has failed about this message.")
+                raise ActionError("Nothing has failed about this message.")
             (messages.retry if what == "retry" else messages.discard)(desk, failed[-1])
         case _ if isinstance(item, Pending):
-            raise Complaint("That message is not sent yet.")
+            raise ActionError("That message is not sent yet.")
         case "reply":
             desk.begin_reply(item)
         case "edit":
@@ -122,11 +122,11 @@ async def message(desk: Desk, what: str, item: Message | Pending) -> None:
             desk.mark_unread(item)
         case "origin":
             if item.reply_to is None:
-                raise Complaint("That message answers none.")
+                raise ActionError("That message answers none.")
             desk.open_conversation(item.conv, seq=item.reply_to)
 
 
-async def switch(desk: Desk) -> None:
+async def switch(desk: ActionContext) -> None:
     """Go to a conversation by a part of its name, or by its number."""
     store = desk.client.store
     options = []
@@ -156,18 +156,18 @@ async def switch(desk: Desk) -> None:
 
 def _somebody(user: int | None) -> int:
     if user is None:
-        raise Complaint("Choose somebody first.")
+        raise ActionError("Choose somebody first.")
     return user
 
 
 def _some_group(conv: int | None) -> int:
     if conv is None:
-        raise Complaint("Choose a group first.")
+        raise ActionError("Choose a group first.")
     return conv
 
 
-def _relation(desk: Desk, user: int | None, relation: str, complaint: str) -> int:
+def _relation(desk: ActionContext, user: int | None, relation: str, complaint: str) -> int:
     contact = desk.client.store.contacts.get(user) if user is not None else None
     if contact is None or contact.relation != relation:
-        raise Complaint(complaint)
+        raise ActionError(complaint)
     return contact.person.user

@@ -22,7 +22,7 @@ from mrccsc_tui.ui.widgets.composer import Composer
 from mrccsc_tui.ui.widgets.line import TextLine
 from mrccsc_tui.ui.widgets.mode import ModeLine
 from mrccsc_tui.ui.widgets.rows import Piece
-from mrccsc_tui.ui.widgets.timeline import Roll, Scene, Timeline
+from mrccsc_tui.ui.widgets.timeline import RowRenderer, Timeline, TimelineRows
 from mrccsc_tui.ui.widgets.timeline.wrap import clip
 from mrccsc_tui.ui.widgets.typing import TypingLine
 from mrccsc_tui.ui.widgets.welcome import Welcome
@@ -136,14 +136,14 @@ class ChatPanel(Vertical):
             return
         unread = has_unread(conversation)
         self._seen = conversation.unread_from - 1 if conversation.unread_from is not None else conversation.read
-        scene = Scene(
+        scene = RowRenderer(
             self._client.store,
             conversation.conv,
             zone=self._zone,
             glyphs=self._glyphs,
             spacious=self.app.size.height >= SPACIOUS_FROM,
         )
-        roll = Roll(scene)
+        roll = TimelineRows(scene)
         near = conversation.head - self._seen <= FETCHED_UNREAD
         self._arriving = unread and near and conversation.tail_start > self._seen + 1
         if self._arriving:
@@ -244,7 +244,7 @@ class ChatPanel(Vertical):
             self.first_unread()
         self.mark_seen()
 
-    def _first_new(self, roll: Roll | None) -> int | None:
+    def _first_new(self, roll: TimelineRows | None) -> int | None:
         """The seq of the first message by others that is shown and was not seen."""
         me = self._client.store.me
         for row in () if roll is None else roll.after(self._seen):

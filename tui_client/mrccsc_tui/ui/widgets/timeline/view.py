@@ -1,4 +1,4 @@
-"""The timeline on the screen: a scrolling view over a :class:`Roll`, painted line by line."""
+"""The timeline on the screen: a scrolling view over a :class:`TimelineRows`, painted line by line."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from textual.strip import Strip
 
 from mrccsc_tui.state.models import Message, Notice, Pending
 from mrccsc_tui.ui.keymap import MESSAGE, bindings
-from mrccsc_tui.ui.widgets.timeline.ink import STYLES, Ink, replace_first, select_cells
-from mrccsc_tui.ui.widgets.timeline.roll import Key, Roll
-from mrccsc_tui.ui.widgets.timeline.scene import GUTTER, Changes, Item
+from mrccsc_tui.ui.widgets.timeline.painter import STYLES, StripPainter, replace_first, select_cells
+from mrccsc_tui.ui.widgets.timeline.renderer import GUTTER, Changes, Item
+from mrccsc_tui.ui.widgets.timeline.timeline_rows import Key, TimelineRows
 from mrccsc_tui.ui.widgets.timeline.viewport import Viewport
 
 _STRIPS = 600
@@ -99,13 +99,13 @@ class Timeline(Viewport, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._ink: Ink | None = None
+        self._ink: StripPainter | None = None
         self._strips: LRUCache[int, list[Strip]] = LRUCache(_STRIPS)
         self._selected: Key | None = None
 
     # -- what is shown ----------------------------------------------------------------------------------------------
 
-    def show(self, roll: Roll | None, *, at: Key | None = None) -> None:
+    def show(self, roll: TimelineRows | None, *, at: Key | None = None) -> None:
         """Show a conversation: at its newest row, or with the row ``at`` in view."""
         self._roll = roll
         self._selected = None
@@ -329,7 +329,7 @@ class Timeline(Viewport, can_focus=True):
         if roll is None:
             return [Strip([])]
         if self._ink is None:
-            self._ink = Ink(self._style)
+            self._ink = StripPainter(self._style)
         lines = roll.scene.lines(roll.item(ordinal), roll.before(ordinal))
         strips = self._ink.strips(lines, roll.key(ordinal), ordinal * _LINES) or [Strip([])]
         self._strips[ordinal] = strips
@@ -346,7 +346,7 @@ class Timeline(Viewport, can_focus=True):
             reverse=full.reverse,
         )
 
-    def _is_selected(self, roll: Roll, ordinal: int, number: int) -> bool:
+    def _is_selected(self, roll: TimelineRows, ordinal: int, number: int) -> bool:
         """Whether a line belongs to the selected message; the day line above it does not."""
         if roll.key(ordinal) != self._selected:
             return False

@@ -14,11 +14,11 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 
 from mrccsc_tui.state.models import Pending
-from mrccsc_tui.ui.widgets.timeline.roll import Key, Roll
+from mrccsc_tui.ui.widgets.timeline.timeline_rows import Key, TimelineRows
 
 
 class Viewport(ScrollView):
-    """A scrolling view over a :class:`Roll`. It paints nothing."""
+    """A scrolling view over a :class:`TimelineRows`. It paints nothing."""
 
     following: reactive[bool] = reactive(True, init=False)
     """The newest row is in view and stays there."""
@@ -37,7 +37,7 @@ class Viewport(ScrollView):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._roll: Roll | None = None
+        self._roll: TimelineRows | None = None
         self._placing = False
         self._viewport = Size(0, 0)
 
@@ -52,7 +52,7 @@ class Viewport(ScrollView):
         self.post_message(self.Followed(following))
 
     @property
-    def roll(self) -> Roll | None:
+    def roll(self) -> TimelineRows | None:
         """What is shown."""
         return self._roll
 
@@ -96,11 +96,11 @@ class Viewport(ScrollView):
         item = roll.item(ordinal) if ordinal >= roll.ledger.first else None
         return None if item is None or isinstance(item, Pending) else item.seq
 
-    def _lowest(self, roll: Roll) -> int:
+    def _lowest(self, roll: TimelineRows) -> int:
         """The last row in view."""
         return roll.ledger.place(self.scroll_offset.y + self._viewport.height - 1).ordinal
 
-    def _in_view(self, roll: Roll, ordinal: int) -> bool:
+    def _in_view(self, roll: TimelineRows, ordinal: int) -> bool:
         """Whether some of a row is in view."""
         return roll.ledger.place(self.scroll_offset.y).ordinal <= ordinal <= self._lowest(roll)
 

@@ -19,7 +19,7 @@ _LARGEST = 2**64 - 1
 _ENTRY = "INSERT INTO entry (conv, seq, kind, author, at, cid, digest, body, rev) VALUES "
 
 
-def say(messages: Sequence[EntryRow], id_step: int) -> Iterator[str]:
+def append(messages: Sequence[EntryRow], id_step: int) -> Iterator[str]:
     """Statements that store messages which answer nothing and mention nobody, each the next of its conversation.
 
     First of all, the conversations are locked and moved on. ``id_step`` lies between the ids of neighbours in a

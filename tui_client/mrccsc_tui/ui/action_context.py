@@ -17,11 +17,11 @@ from mrccsc_tui.ui.screens.forms import Field
 from mrccsc_tui.ui.screens.picker import Picker
 
 
-class Complaint(Exception):
+class ActionError(Exception):
     """What was asked for cannot be done. ``str()`` is a sentence for the person."""
 
 
-class Desk(Protocol):
+class ActionContext(Protocol):
     """The main screen, as the acts see it. What waits for the person may be called from a worker only."""
 
     client: ChatClient
@@ -66,7 +66,7 @@ class Desk(Protocol):
         """The themes there are; the one in use first."""
 
     def set_theme(self, name: str) -> None:
-        """Paint in another theme. Raises :class:`Complaint` when there is none of that name."""
+        """Paint in another theme. Raises :class:`ActionError` when there is none of that name."""
 
     async def confirm(self, question: str, yes: str) -> bool:
         """Ask before something that cannot be taken back; ``yes`` names the act."""
@@ -84,17 +84,17 @@ class Desk(Protocol):
         """End the program."""
 
 
-def open_group(desk: Desk) -> Conversation:
+def open_group(desk: ActionContext) -> Conversation:
     """The open conversation, which is a group; complains otherwise."""
     conversation = open_chat(desk)
     if conversation.kind != "group":
-        raise Complaint("That is for groups; this is a direct chat.")
+        raise ActionError("That is for groups; this is a direct chat.")
     return conversation
 
 
-def open_chat(desk: Desk) -> Conversation:
+def open_chat(desk: ActionContext) -> Conversation:
     """The open conversation; complains when there is none."""
     conversation = None if desk.conv is None else desk.client.store.conversations.get(desk.conv)
     if conversation is None:
-        raise Complaint("Open a conversation first: Ctrl+G, or /chat NAME.")
+        raise ActionError("Open a conversation first: Ctrl+G, or /chat NAME.")
     return conversation

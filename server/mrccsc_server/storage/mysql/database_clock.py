@@ -12,7 +12,7 @@ SLOW = 0.25
 """Seconds of an answer on its way from which on nobody knows well enough when it was given."""
 
 
-class Ticks:
+class DatabaseClock:
     """What the database's clock shows: no more than :data:`SLOW` behind, and what the paces of two clocks differ by."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -20,7 +20,7 @@ Op = TypeVar("Op")
 Result = TypeVar("Result")
 
 
-class Batch(Generic[Op, Result]):
+class CallBatcher(Generic[Op, Result]):
     """Runs operations in the order in which they came, one call after the other.
 
     A call takes operations up to a weight of ``most``, and at least one. Whoever asks waits for ``time`` seconds at

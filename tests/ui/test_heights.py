@@ -7,7 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrccsc_tui.ui.widgets.timeline.ledger import BLOCK, ORIGIN, Ledger
+from mrccsc_tui.ui.widgets.timeline.heights import BLOCK, ORIGIN, HeightIndex
 
 
 def heights(seed: int) -> dict[int, int]:
@@ -29,7 +29,7 @@ acts = st.lists(
 @given(st.integers(0, 5), st.integers(0, 600), acts)
 def test_settled_rows_stand_where_a_list_of_heights_says(seed: int, count: int, steps: list[tuple]) -> None:
     known = heights(seed)
-    ledger = Ledger(lambda ordinal: known[ordinal])
+    ledger = HeightIndex(lambda ordinal: known[ordinal])
     ledger.reset(ORIGIN, ORIGIN + count)
     for what, one, two in steps:
         match what:
@@ -62,7 +62,7 @@ def test_settled_rows_stand_where_a_list_of_heights_says(seed: int, count: int, 
 @given(st.integers(0, 5), st.integers(1, 700), st.integers(-10, 9000))
 def test_any_line_of_an_estimate_is_a_row(seed: int, count: int, line: int) -> None:
     known = heights(seed)
-    ledger = Ledger(lambda ordinal: known[ordinal])
+    ledger = HeightIndex(lambda ordinal: known[ordinal])
     ledger.reset(ORIGIN, ORIGIN + count)
     ordinal, _ = ledger.place(line)
     assert ledger.first <= ordinal < ledger.end
@@ -76,7 +76,7 @@ def test_a_hundred_thousand_rows_cost_a_few_measurements() -> None:
         asked += 1
         return 3
 
-    ledger = Ledger(measure)
+    ledger = HeightIndex(measure)
     ledger.reset(ORIGIN, ORIGIN + 100_000)
     assert asked <= 5 * (100_000 // BLOCK + 1)
     assert ledger.total == 300_000

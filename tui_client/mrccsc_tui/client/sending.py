@@ -5,12 +5,12 @@ from __future__ import annotations
 from mrccsc_shared.errors import Refusal
 from mrccsc_shared.limits import MAX_TEXT
 from mrccsc_shared.text import check_emoji, check_text
-from mrccsc_tui.client.life import Life
+from mrccsc_tui.client.core import ClientCore
 from mrccsc_tui.link.errors import RequestError
 from mrccsc_tui.state.models import Pending
 
 
-class Words(Life):
+class Sending(ClientCore):
     """Messages, edits, deletions, reactions, drafts."""
 
     def send(self, conv: int, text: str, reply_to: int | None = None) -> Pending:

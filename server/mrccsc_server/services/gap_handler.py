@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Missing(Protocol):
+class GapHandler(Protocol):
     """Who fetches what is missing here. Nothing raises, blocks or calls back at once."""
 
     def behind(self, conv: int) -> None:

@@ -1,11 +1,12 @@
-"""What doctors do to a good history: each breaks one thing, and says which invariant is to be found broken."""
+"""Mutations of a good history: each breaks one thing, and says which invariant is to be found broken."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
 
-from tests.chaos.doctors_of_reading import (
+from tests.chaos.history_editing import History, drop, pick, renumber, stored
+from tests.chaos.reading_mutations import (
     begin_a_page_too_late,
     end_a_page_too_early,
     end_reading_back_too_early,
@@ -19,8 +20,7 @@ from tests.chaos.doctors_of_reading import (
     show_a_falling_mark,
     show_fresh_what_is_not_stored,
 )
-from tests.chaos.scalpel import History, drop, pick, renumber, stored
-from tests.chaos.story import CONV
+from tests.chaos.sample_history import CONV
 
 
 def lose_an_acked_entry(history: History) -> None:

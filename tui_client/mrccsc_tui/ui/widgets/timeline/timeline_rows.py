@@ -10,17 +10,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from mrccsc_tui.state.models import Pending, Row
-from mrccsc_tui.ui.widgets.timeline.ledger import ORIGIN, Ledger
-from mrccsc_tui.ui.widgets.timeline.scene import Item, Scene, pending_changes
+from mrccsc_tui.ui.widgets.timeline.heights import ORIGIN, HeightIndex
+from mrccsc_tui.ui.widgets.timeline.renderer import Item, RowRenderer, pending_changes
 
 Key: TypeAlias = int | str
 """What names a row for as long as it exists: the seq of an entry, the cid of what is not sent yet."""
 
 
-class Roll:
+class TimelineRows:
     """All rows of a scene by ordinal. ``rows`` defaults to what the store holds of the scene's conversation."""
 
-    def __init__(self, scene: Scene, rows: Sequence[Row] | None = None) -> None:
+    def __init__(self, scene: RowRenderer, rows: Sequence[Row] | None = None) -> None:
         self.scene = scene
         self._live = rows is None
         self._rows: list[Row] = list(rows or ())
@@ -30,7 +30,7 @@ class Roll:
         self._first_seq = 0
         self.cursor = 0
         """Everything up to this seq has been taken in."""
-        self.ledger = Ledger(self._measure)
+        self.ledger = HeightIndex(self._measure)
         self.reset()
 
     def __len__(self) -> int:

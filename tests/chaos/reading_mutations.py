@@ -1,10 +1,10 @@
-"""What doctors do to what is read: pages, read marks, what a client that came back shows."""
+"""Mutations of what is read: pages, read marks, what a client that came back shows."""
 
 from __future__ import annotations
 
 from tests.chaos.history import Record
-from tests.chaos.scalpel import History, pick, renumber, stored
-from tests.chaos.story import CONV
+from tests.chaos.history_editing import History, pick, renumber, stored
+from tests.chaos.sample_history import CONV
 
 
 def read_back(history: History, page: Record, **asked: int) -> None:

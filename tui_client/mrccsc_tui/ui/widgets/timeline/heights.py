@@ -36,7 +36,7 @@ class Block:
         self.heights = heights
 
 
-class Ledger:
+class HeightIndex:
     """The heights of the rows ``first`` to ``end`` (exclusive).
 
     ``measure(ordinal)`` gives the exact height of one row, at least 1. Lines are counted from 0 at the first row.

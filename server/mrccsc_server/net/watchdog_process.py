@@ -1,4 +1,4 @@
-"""The process that :mod:`mrccsc_server.net.guard` starts: it shuts a node's listening sockets when the node is silent.
+"""The process that :mod:`mrccsc_server.net.watchdog` starts: it shuts the listening sockets of a node that is silent.
 
 Run by its path, with nothing but the standard library: it must be small, and be up before the node listens. Standard
 input is its end of a socket pair, on which each message is one packet: ``.`` a beat; ``+`` with the sockets to look

@@ -1,6 +1,7 @@
 """One row of a timeline as lines of styled text, and how many lines that makes. No Textual.
 
-``Scene.height`` and ``Scene.lines`` always agree: the first is asked for every row, the second only for what is seen.
+``RowRenderer.height`` and ``RowRenderer.lines`` always agree: the first is asked for every row, the second only for
+what is seen.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ _NOTHING = Changes()
 
 
 @dataclass
-class Scene:
+class RowRenderer:
     """How the rows of one conversation look at a width.
 
     While the width is 0 nothing is known of heights: every row counts as one line. ``divider`` is the seq above which

@@ -12,7 +12,7 @@ import pytest
 
 from mrccsc_server.domain.contacts import ContactAct
 from mrccsc_server.domain.state import Duplicate, Stored
-from mrccsc_server.storage.sqlite import saying
+from mrccsc_server.storage.sqlite import plain_append
 from mrccsc_server.storage.sqlite.store import SqliteStore
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.limits import Limits
@@ -51,13 +51,13 @@ async def ground(folder: Path) -> AsyncIterator[Ground]:
 def statements(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many messages were stored by each of the one statements."""
     stored: list[int] = []
-    say: Callable[[sqlite3.Connection, saying.Said], None] = saying.say
+    say: Callable[[sqlite3.Connection, plain_append.Said], None] = plain_append.append
 
-    def told(connection: sqlite3.Connection, said: saying.Said) -> None:
+    def told(connection: sqlite3.Connection, said: plain_append.Said) -> None:
         say(connection, said)
         stored.append(said["numbers"].count("[") - 1)
 
-    monkeypatch.setattr(saying, "say", told)
+    monkeypatch.setattr(plain_append, "append", told)
     return stored
 
 

@@ -15,7 +15,7 @@ Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 
 
-class Gathering(Generic[Request, Answer]):
+class QueryBatcher(Generic[Request, Answer]):
     """Answers requests in batches of at most ``most``, in the order they came.
 
     ``answer`` gets a batch and returns the answers in the same order; what it raises, all of its batch get. At most

@@ -19,7 +19,7 @@ PATIENCE = 0.05
 """Seconds that fewer than a quarter of a batch wait for the one that is under way before they start beside it."""
 
 
-class Together(Generic[T]):
+class Batcher(Generic[T]):
     """Runs ``work`` on queued items in FIFO batches of at most ``most``; at most two batches at a time.
 
     The first starts in the next turn of the loop, with all that came until then. The second starts when a quarter of

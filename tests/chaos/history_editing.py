@@ -1,4 +1,4 @@
-"""How a history is cut open: what the doctors have in common."""
+"""How a history is cut open: what the mutations have in common."""
 
 from __future__ import annotations
 

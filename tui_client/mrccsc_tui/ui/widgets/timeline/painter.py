@@ -9,8 +9,8 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from mrccsc_tui.ui.widgets.timeline.roll import Key
-from mrccsc_tui.ui.widgets.timeline.scene import Line
+from mrccsc_tui.ui.widgets.timeline.renderer import Line
+from mrccsc_tui.ui.widgets.timeline.timeline_rows import Key
 
 STYLES = (
     "text",
@@ -40,7 +40,7 @@ STYLES = (
 """Names of the spans' styles; each is the component class ``timeline--NAME``."""
 
 
-class Ink:
+class StripPainter:
     """The styles of a theme. Strips have no background of their own, so that a selected row can have another."""
 
     def __init__(self, style: Callable[[str], Style]) -> None:

@@ -11,7 +11,7 @@ HELD = 4_000_000
 """Characters of texts that are kept; what comes beyond is read from the database when its turn has come."""
 
 
-class Grown:
+class IndexBacklog:
     """Conversations with entries that search has not seen, and those entries where they are at hand. For any thread."""
 
     def __init__(self) -> None:

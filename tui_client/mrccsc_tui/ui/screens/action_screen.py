@@ -14,8 +14,8 @@ from mrccsc_shared.errors import Refusal
 from mrccsc_tui.client import ChatClient, RequestError
 from mrccsc_tui.config import Options
 from mrccsc_tui.state.models import Message, Pending
+from mrccsc_tui.ui.action_context import ActionError
 from mrccsc_tui.ui.commands.table import BY_NAME
-from mrccsc_tui.ui.desk import Complaint
 from mrccsc_tui.ui.glyphs import Glyphs
 from mrccsc_tui.ui.screens.forms import ConfirmScreen, Field, FormScreen
 from mrccsc_tui.ui.screens.picker import Picker, PickerScreen
@@ -36,8 +36,8 @@ OPEN = "open"
 """The setting that remembers which conversation was open."""
 
 
-class DeskScreen(Screen[None]):
-    """A :class:`~mrccsc_tui.ui.desk.Desk` over the panels of the main screen."""
+class ActionScreen(Screen[None]):
+    """A :class:`~mrccsc_tui.ui.action_context.ActionContext` over the panels of the main screen."""
 
     def __init__(self, client: ChatClient, options: Options, glyphs: Glyphs, zone: tzinfo | None) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class DeskScreen(Screen[None]):
     def open_conversation(self, conv: int, *, seq: int | None = None) -> None:
         """Show a conversation, with the message ``seq`` selected and in view."""
         if conv not in self.client.store.conversations:
-            raise Complaint("That conversation is not on your list any more.")
+            raise ActionError("That conversation is not on your list any more.")
         if conv != self.conv or seq is None:
             self.chat.open(conv)
             self.client.remember(OPEN, str(conv))
@@ -140,7 +140,7 @@ class DeskScreen(Screen[None]):
         if row is not None:
             self.say(f"{row.usage}\n{row.help}.")
         elif command:
-            raise Complaint(f"There is no command /{command}.")
+            raise ActionError(f"There is no command /{command}.")
         else:
             from mrccsc_tui.ui.screens.help import HelpScreen  # noqa: PLC0415 - seldom seen, so not in the first import
 
@@ -163,7 +163,7 @@ class DeskScreen(Screen[None]):
     def set_theme(self, name: str) -> None:
         """Paint in another theme."""
         if name not in self._chat_app.theme_names:
-            raise Complaint(f"There is no theme {name}. /theme shows them.")
+            raise ActionError(f"There is no theme {name}. /theme shows them.")
         self.app.theme = name
 
     async def confirm(self, question: str, yes: str) -> bool:
@@ -197,7 +197,7 @@ class DeskScreen(Screen[None]):
         """Carry out an act that is done at once; whether it was. A refusal is told."""
         try:
             doing()
-        except (RequestError, Complaint, Refusal) as error:
+        except (RequestError, ActionError, Refusal) as error:
             self.say(str(error), bad=True)
             return False
         return True
@@ -205,7 +205,7 @@ class DeskScreen(Screen[None]):
     async def _carry_out(self, doing: Awaitable[None], typed: str) -> None:
         try:
             await doing
-        except (RequestError, Complaint, Refusal) as error:
+        except (RequestError, ActionError, Refusal) as error:
             self.say(str(error), bad=True)
         except Exception:  # the one funnel: a person never sees a traceback
             log.exception("an act failed")

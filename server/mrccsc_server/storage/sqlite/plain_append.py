@@ -75,6 +75,6 @@ def pack(entries: Sequence[EntryRow]) -> Said:
     return {"numbers": orjson.dumps(numbers).decode(), "bytes": b"".join(parts)}
 
 
-def say(connection: sqlite3.Connection, said: Said) -> None:
+def append(connection: sqlite3.Connection, said: Said) -> None:
     """Store them, or none of them. Raises :class:`sqlite3.IntegrityError` where one cannot be the next of its log."""
     connection.execute(_SAY, said)

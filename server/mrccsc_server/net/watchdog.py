@@ -1,9 +1,9 @@
 """Sees to it that a node which hangs is not given clients.
 
 A balancer cannot tell: the system goes on completing connections for a process that is stopped or stuck, and what has
-the fewest connections gets the next. So a process of its own (:mod:`mrccsc_server.net.sentry`) is told each second that
-the node's loop runs, and when it hears nothing for some seconds, it shuts the listening sockets. A thread of the node
-could not: it is stopped together with the loop by SIGSTOP, and by whatever holds the interpreter.
+the fewest connections gets the next. So a process of its own (:mod:`mrccsc_server.net.watchdog_process`) is told each
+second that the node's loop runs, and when it hears nothing for some seconds, it shuts the listening sockets. A thread
+of the node could not: it is stopped together with the loop by SIGSTOP, and by whatever holds the interpreter.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ log = logging.getLogger(__name__)
 PATIENCE = 5.0
 """Seconds without a beat after which the sockets are shut."""
 
-_SENTRY = Path(__file__).with_name("sentry.py")
+_PROGRAM = Path(__file__).with_name("watchdog_process.py")
 
 
-class Guard:
+class Watchdog:
     """Watches from the first :meth:`watch` to :meth:`close`. No method blocks for long or raises."""
 
     def __init__(self, patience: float = PATIENCE) -> None:
@@ -73,7 +73,7 @@ class Guard:
         with theirs:
             try:
                 self._process = subprocess.Popen(  # noqa: S603
-                    [sys.executable, "-I", "-S", str(_SENTRY), str(self._patience)],
+                    [sys.executable, "-I", "-S", str(_PROGRAM), str(self._patience)],
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,

@@ -20,7 +20,7 @@ from mrccsc_server.domain import state as state_module
 from mrccsc_server.domain.operations import Operation, Send
 from mrccsc_server.domain.planning import Outcome, Plan
 from mrccsc_server.domain.state import Facts, Needs, Stored
-from mrccsc_server.ports import Beginning, Cluster, EntryHint, ReadMark, Snapshot, Store
+from mrccsc_server.ports import Cluster, EntryHint, ReadMark, Snapshot, SnapshotRequest, Store
 from mrccsc_server.services.live import Live
 from mrccsc_server.services.roster import Arrival, LiveConversation, LiveUser
 from mrccsc_server.services.sweep import Sweep
@@ -258,7 +258,7 @@ def refuse_what_is_stored(ground: Ground) -> None:
 class Hasty(Log):
     """Leaves the newest of what was missed out of a snapshot."""
 
-    async def snapshots(self, beginnings: Sequence[Beginning]) -> list[Snapshot]:
+    async def snapshots(self, beginnings: Sequence[SnapshotRequest]) -> list[Snapshot]:
         """See the port."""
         snapshots: list[Snapshot] = await self._inner.snapshots(beginnings)
         return [replace(snapshot, missed=list(map(_without_newest, snapshot.missed))) for snapshot in snapshots]

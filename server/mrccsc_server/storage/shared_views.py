@@ -26,7 +26,7 @@ _FACES = (
 _ENTRY_AT = 6
 
 
-class Face(NamedTuple):
+class SharedView(NamedTuple):
     """A conversation as of one head."""
 
     head: int
@@ -38,15 +38,15 @@ class Face(NamedTuple):
     """Its object without the brace at the end."""
 
 
-class Faces:
+class SharedViews:
     """Those that were looked at last. For any thread: what is lost in a race is read again."""
 
     def __init__(self, kept: int = KEPT) -> None:
         self._kept = kept
-        self._young: dict[int, Face] = {}
-        self._old: dict[int, Face] = {}
+        self._young: dict[int, SharedView] = {}
+        self._old: dict[int, SharedView] = {}
 
-    def find(self, conv: int, head: int, at: int) -> Face | None:
+    def find(self, conv: int, head: int, at: int) -> SharedView | None:
         """The conversation as of that head, if it is remembered."""
         face = self._young.get(conv)
         if face is None:
@@ -56,25 +56,25 @@ class Faces:
             self._keep(conv, face)
         return face if face.head == head and face.at == at else None
 
-    def add(self, found: Iterable[Row]) -> dict[int, Face]:
+    def add(self, found: Iterable[Row]) -> dict[int, SharedView]:
         """Remember what :func:`query_of_faces` brought; by conversation."""
         faces = {row[_ENTRY_AT]: _face(row) for row in found}
         for conv, face in faces.items():
             self._keep(conv, face)
         return faces
 
-    def _keep(self, conv: int, face: Face) -> None:
+    def _keep(self, conv: int, face: SharedView) -> None:
         if len(self._young) >= self._kept:
             self._old, self._young = self._young, {}
         self._young[conv] = face
 
 
 def query_of_faces(convs: Collection[int]) -> Query:
-    """What :meth:`Faces.add` takes."""
+    """What :meth:`SharedViews.add` takes."""
     return Query(_FACES, (convs,))
 
 
-def _face(row: Row) -> Face:
+def _face(row: Row) -> SharedView:
     at, kind, title, topic, visibility, members = row[:_ENTRY_AT]
     last = rows.newest(row[_ENTRY_AT:])
     seen: dict[str, Any] = {"conv": last["conv"], "kind": kind, "head": last["seq"], "last": last}
@@ -83,4 +83,4 @@ def _face(row: Row) -> Face:
         seen.update(title=title, visibility=visibility, members=members)
         if topic:
             seen["topic"] = topic
-    return Face(last["seq"], at, is_direct, is_open(kind, visibility), orjson.dumps(seen)[:-1])
+    return SharedView(last["seq"], at, is_direct, is_open(kind, visibility), orjson.dumps(seen)[:-1])

@@ -33,7 +33,7 @@ FLUSH_EVERY = 1.0
 """Seconds between two writes of drafts and of the cache, when there is something to write."""
 
 
-class Life:
+class ClientCore:
     """What every part of the client builds on.
 
     With ``keep`` the client owns its profile's files: the caller holds the profile's lock. Without, only the session's
