@@ -258,9 +258,9 @@ def refuse_what_is_stored(ground: Ground) -> None:
 class Hasty(Log):
     """Leaves the newest of what was missed out of a snapshot."""
 
-    async def snapshots(self, beginnings: Sequence[SnapshotRequest]) -> list[Snapshot]:
+    async def snapshots(self, requests: Sequence[SnapshotRequest]) -> list[Snapshot]:
         """See the port."""
-        snapshots: list[Snapshot] = await self._inner.snapshots(beginnings)
+        snapshots: list[Snapshot] = await self._inner.snapshots(requests)
         return [replace(snapshot, missed=list(map(_without_newest, snapshot.missed))) for snapshot in snapshots]
 
 

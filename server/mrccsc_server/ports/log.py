@@ -99,7 +99,7 @@ class Log(Protocol):
         """
         ...
 
-    async def snapshots(self, beginnings: Sequence[SnapshotRequest]) -> list[Snapshot]:
+    async def snapshots(self, requests: Sequence[SnapshotRequest]) -> list[Snapshot]:
         """What some sessions begin with, in a handful of queries however many they and their conversations are.
 
         Per cursor with newer entries a ``missed``: all of them, or ``limited`` with the newest that fit,

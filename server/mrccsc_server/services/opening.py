@@ -66,7 +66,7 @@ class Newcomer:
             self.done(refusal)
 
     @property
-    def beginning(self) -> SnapshotRequest:
+    def snapshot_request(self) -> SnapshotRequest:
         """What its snapshot is made of."""
         return SnapshotRequest(self.session.user, self.epoch, self.cursors, SNAPSHOT_BYTES)
 
@@ -131,7 +131,7 @@ class Opening:
     async def _begin(self, newcomers: Sequence[Newcomer]) -> None:
         """Let those begin whose snapshot is not behind what is delivered here."""
         snapshots, _ = await asyncio.gather(
-            self._store.log.snapshots([newcomer.beginning for newcomer in newcomers]), self._be_seen(newcomers)
+            self._store.log.snapshots([newcomer.snapshot_request for newcomer in newcomers]), self._be_seen(newcomers)
         )
         asked = {friend for snapshot in snapshots for friend in friends(snapshot)}
         presences = await self._presence.of(asked) if asked else {}

@@ -4,7 +4,7 @@
 ``store``       all stores on one database, put together
 ``accounts`` ``sessions`` ``contacts`` ``conversations`` ``log`` ``search``   one port each
 ``rows``        rows → entries, conversations, contacts
-``entries`` ``views`` ``marks`` ``catchup``   reading for several ports: entries, conversations, counts, beginnings
+``entries`` ``views`` ``marks`` ``catchup``   reading for several ports: entries, conversations, counts, snapshots
 ``facts`` ``changes``     what a plan of the log needs, and writing what it made
 ``recent``      how this node has left the conversations: of most messages nothing else must be read
 ``indexing``    keeping the table that search looks things up in; ``index_backlog`` what it has not seen yet

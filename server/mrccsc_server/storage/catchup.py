@@ -46,11 +46,11 @@ _Standing = list[Any]
 """What :data:`_STANDINGS` gives of one membership."""
 
 
-async def read_beginnings(
-    reader: Reader, epoch: str, faces: SharedViews, beginnings: Sequence[SnapshotRequest]
+async def read_snapshots(
+    reader: Reader, epoch: str, faces: SharedViews, requests: Sequence[SnapshotRequest]
 ) -> list[Draft]:
     """All that :meth:`mrccsc_server.ports.Log.snapshots` needs of the database, in one transaction."""
-    users = list({beginning.user for beginning in beginnings})
+    users = list({request.user for request in requests})
     found = await reader.gather(contacts.query_of_users(users), Query(_STANDINGS, (users,)))
     contacts_of = contacts.contacts_of_users(found[0])
     standings_of: dict[int, list[_Standing]] = {user: [] for user in users}
@@ -58,8 +58,8 @@ async def read_beginnings(
         standings_of[standing[0]].append(standing)
     seen = await _read_faces(reader, faces, standings_of.values())
     drafts = [
-        Draft(epoch, beginning, contacts_of.get(beginning.user, []), standings_of[beginning.user], seen)
-        for beginning in beginnings
+        Draft(epoch, request, contacts_of.get(request.user, []), standings_of[request.user], seen)
+        for request in requests
     ]
     wanted = {span for draft in drafts for span in draft.newest}
     entries = await read_spans(reader, wanted) if wanted else {}
@@ -97,7 +97,7 @@ class Draft:
     def __init__(
         self,
         epoch: str,
-        beginning: SnapshotRequest,
+        request: SnapshotRequest,
         contacts: list[Contact],
         standings: list[_Standing],
         faces: Mapping[int, SharedView],
@@ -110,9 +110,9 @@ class Draft:
         self._heads = {standing[1]: standing[2] for standing in standings}
         self._faced = [(faces[standing[1]], standing) for standing in standings]
         self._views: list[bytes] | None = None
-        self._room = beginning.max_bytes - _BRACKETS - (size(contacts) if contacts else 0)
+        self._room = request.max_bytes - _BRACKETS - (size(contacts) if contacts else 0)
         self._room_missed = 0
-        cursors = beginning.cursors if beginning.epoch is None or beginning.epoch == epoch else None
+        cursors = request.cursors if request.epoch is None or request.epoch == epoch else None
         self._reset = cursors is None or any(
             seq > self._heads[conv] for conv, seq in cursors.items() if conv in self._heads
         )

@@ -184,11 +184,11 @@ class StoredLog:
 
         return await self._database.read(work, consistent=True)
 
-    async def snapshots(self, beginnings: Sequence[SnapshotRequest]) -> list[Snapshot]:
+    async def snapshots(self, requests: Sequence[SnapshotRequest]) -> list[Snapshot]:
         """See the port."""
         epoch = self.epoch
         drafts = await self._database.read(
-            lambda reader: catchup.read_beginnings(reader, epoch, self._faces, beginnings), consistent=True
+            lambda reader: catchup.read_snapshots(reader, epoch, self._faces, requests), consistent=True
         )
         return [draft.finish() for draft in drafts]
 
