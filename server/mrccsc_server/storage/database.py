@@ -109,7 +109,7 @@ class Transaction(Reader, Protocol):
     The methods without a result may put the work off until the next statement that has one, or the commit.
     """
 
-    grown: list[EntryRow]
+    appended: list[EntryRow]
     """New entries, for search."""
     erased: bool
     """Whether a text was removed that must not stay anywhere."""
@@ -193,7 +193,7 @@ class Database(Protocol):
     """One database: bounded queues, a deadline on every call."""
 
     limits: Limits
-    grown: IndexBacklog
+    index_backlog: IndexBacklog
     identity: Identity
     shared: bool
     """Whether other nodes write to it too."""

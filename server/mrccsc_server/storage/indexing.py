@@ -87,15 +87,15 @@ class Indexer:
         """See the port."""
         async with self._turn:
             await self._sweep()
-            grown = self._database.grown.take(_CONVERSATIONS_A_TIME, max_entries)
-            if not grown:
+            backlog = self._database.index_backlog.take(_CONVERSATIONS_A_TIME, max_entries)
+            if not backlog:
                 return 0
-            unfinished = set(grown)
+            unfinished = set(backlog)
             try:
                 # Texts are cut into tokens outside of the transaction that writes.
-                batches = [batch for entries in grown.values() if entries and (batch := _batch_of(entries))]
+                batches = [batch for entries in backlog.values() if entries and (batch := _batch_of(entries))]
                 known = {batch.conv for batch in batches}
-                if others := sorted(grown.keys() - known):
+                if others := sorted(backlog.keys() - known):
                     most = max_entries - sum(batch.upto - batch.after for batch in batches)
                     batches += await self._database.read(lambda reader: _read(reader, others, most), consistent=True)
                 moved: set[int] = set()
@@ -111,7 +111,7 @@ class Indexer:
                 )
                 return sum(batch.upto - batch.after for batch in batches)
             finally:
-                self._database.grown.add(unfinished)
+                self._database.index_backlog.add(unfinished)
 
     async def _sweep(self) -> None:
         """Look at all conversations after a start; where there are other nodes, at a part of them again and again."""
@@ -119,7 +119,7 @@ class Indexer:
             return
         start = self._swept_upto
         found = await self._database.read(lambda reader: _behind(reader, start, _SWEPT))
-        self._database.grown.add([conv for conv, behind in found if behind])
+        self._database.index_backlog.add([conv for conv, behind in found if behind])
         if len(found) == _SWEPT:
             self._swept_upto = found[-1][0]
         else:

@@ -247,7 +247,7 @@ class StoredLog:
                 return _Appended([outcome for part in halves for outcome in part.outcomes], None, {})
             log.warning("the database refused an entry: %s", error)
             return _Appended([Refusal(ErrorCode.INVALID, "The server cannot store that.")], None, {})
-        transaction.grown += plan.changes.entries
+        transaction.appended += plan.changes.entries
         return _Appended(outcomes, facts, premises)
 
     async def _known(self, cids: Sequence[tuple[int, int, str]]) -> list[Known | None]:

@@ -43,7 +43,7 @@ class StoredSearch:
     @property
     def behind(self) -> int:
         """See the port."""
-        return len(self._database.grown)
+        return len(self._database.index_backlog)
 
     async def index(self, max_entries: int) -> int:
         """See the port."""

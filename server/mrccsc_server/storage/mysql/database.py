@@ -48,7 +48,7 @@ class MysqlDatabase:
     def __init__(self, address: Address, limits: Limits, *, chance: Callable[[], float] = random.random) -> None:
         self.address = address
         self.limits = limits
-        self.grown = IndexBacklog()
+        self.index_backlog = IndexBacklog()
         self.identity = Identity("", b"")
         self.committers = max(1, address.pool // 2)
         self._chance = chance
@@ -209,7 +209,7 @@ class MysqlDatabase:
                 raise
             finally:
                 await transaction.finish()
-        self.grown.add_entries(transaction.grown)
+        self.index_backlog.add_entries(transaction.appended)
         return result
 
     async def _connect(self) -> Link:

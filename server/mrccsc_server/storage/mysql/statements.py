@@ -89,7 +89,7 @@ class MysqlTransaction(MysqlReader):
         super().__init__(link, [b"START TRANSACTION"])
         self._ticks = ticks
         self.careful = careful
-        self.grown: list[EntryRow] = []
+        self.appended: list[EntryRow] = []
         self.erased = False
         self._texts = 0
         self.committing = False
@@ -137,7 +137,7 @@ class MysqlTransaction(MysqlReader):
     async def append_plain(self, messages: Sequence[EntryRow]) -> None:
         """What :meth:`mrccsc_server.storage.database.Database.append_plain` does."""
         self._put_off(*plain_append.append(messages, self._link.id_step))
-        self.grown += messages
+        self.appended += messages
 
     async def execute(self, sql: str, *values: Value | Collection[int]) -> int:
         """See the protocol."""

@@ -34,14 +34,14 @@ class SqliteDatabase:
     def __init__(self, path: Path, limits: Limits) -> None:
         self.path = path
         self.limits = limits
-        self.grown = IndexBacklog()
+        self.index_backlog = IndexBacklog()
         self.identity = Identity("", b"")
         self._workers: tuple[Readers, Writer] | None = None
 
     async def open(self) -> None:
         """See the protocol: prepare the file and start the threads."""
         self.identity = await asyncio.to_thread(schema.prepare, self.path)
-        delivery = Delivery(asyncio.get_running_loop(), self.grown.add_entries)
+        delivery = Delivery(asyncio.get_running_loop(), self.index_backlog.add_entries)
         readers = Readers(self.path, self.limits, delivery)
         writer = Writer(self.path, self.limits, delivery)
         readers.start()
@@ -113,7 +113,7 @@ class SqliteDatabase:
                 plain_append.append(transaction.connection, said)
             except (sqlite3.IntegrityError, sqlite3.DataError, OverflowError):
                 return False
-            transaction.grown += messages
+            transaction.appended += messages
             return True
 
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()

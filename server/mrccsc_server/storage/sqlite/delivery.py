@@ -30,9 +30,9 @@ class Delivery:
         self._on_commit = on_commit
         self._lock = threading.Lock()
         self._results: list[Result] = []
-        self._grown: list[EntryRow] = []
+        self._appended: list[EntryRow] = []
 
-    def deliver(self, results: Sequence[Result], grown: Sequence[EntryRow] = ()) -> None:
+    def deliver(self, results: Sequence[Result], appended: Sequence[EntryRow] = ()) -> None:
         """Hand results over, in order, and what their commit has made. From any thread; for a loop that has ended it is
         all dropped.
         """
@@ -41,7 +41,7 @@ class Delivery:
         with self._lock:
             waiting = bool(self._results)
             self._results.extend(results)
-            self._grown.extend(grown)
+            self._appended.extend(appended)
         if not waiting:
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._set)
@@ -49,9 +49,9 @@ class Delivery:
     def _set(self) -> None:
         with self._lock:
             results, self._results = self._results, []
-            grown, self._grown = self._grown, []
-        if grown:
-            self._on_commit(grown)
+            appended, self._appended = self._appended, []
+        if appended:
+            self._on_commit(appended)
         for future, value, error in results:
             if future.done():
                 continue

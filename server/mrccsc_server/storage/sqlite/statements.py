@@ -125,7 +125,7 @@ class SqliteTransaction(SqliteReader):
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)
-        self.grown: list[EntryRow] = []
+        self.appended: list[EntryRow] = []
         self.erased = False
         self.careful = False
 

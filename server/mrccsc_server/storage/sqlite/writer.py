@@ -146,7 +146,7 @@ class Writer:
             log.warning("the database takes writes again")
         if transaction.erased and self._erase_at is None:
             self._erase_at = time.monotonic() + ERASE_DELAY
-        self._delivery.deliver(results, transaction.grown)
+        self._delivery.deliver(results, transaction.appended)
 
     def _attempt_single(self, job: _Job, transaction: SqliteTransaction) -> Result:
         try:
