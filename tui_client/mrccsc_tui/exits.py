@@ -1,3 +1,3 @@
 """Exit codes of the command and its scripts."""
 
-OK, REFUSED, MISUSED, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
+OK, REFUSED, MISUSED, UNREACHABLE, HUNG_UP, INTERRUPTED = 0, 1, 2, 3, 129, 130

@@ -4,6 +4,7 @@
 ``bridge``     from the client to the screens: batches of changes, at most 30 a second
 ``screens``    whole screens; ``widgets`` the parts of the main one
 ``keymap``     every key, once; ``palette`` every key and command by its name
+``hangup``     noticing that the terminal was closed
 ``keys``       keys and pastes dealt with one after the other
 ``commands``   slash commands
 ``acts``       what a person can do, each act once; ``action_context`` what it needs from the screen it happens on

@@ -17,6 +17,8 @@ from textual.events import Event
 from mrccsc_tui import paths
 from mrccsc_tui.client import ChatClient
 from mrccsc_tui.config import Options
+from mrccsc_tui.exits import HUNG_UP
+from mrccsc_tui.ui import hangup
 from mrccsc_tui.ui.bridge import Bridge, Changed
 from mrccsc_tui.ui.glyphs import LINEAR, glyphs
 from mrccsc_tui.ui.keymap import EVERYWHERE, bindings, install_legacy_alt, unknown_ids
@@ -84,9 +86,21 @@ class ChatApp(App[None]):
         wanted = self._options.theme or remembered or DEFAULT
         self.theme = wanted if wanted in self.available_themes else DEFAULT
         self._show_screen()
+        if (terminal := hangup.terminal()) is not None and not self.is_headless:
+            self.set_interval(hangup.LOOK, lambda: self._leave_when_closed(terminal))
         for wrong in unknown_ids(self._options.keys)[:3]:
             self.notify(f"The configuration changes an unknown key:\n{wrong}", severity="warning", markup=False)
         self.call_after_refresh(self._settle)
+
+    def _leave_when_closed(self, terminal: int) -> None:
+        """End when the terminal was closed.
+
+        The system tells a wrapper (``make run``) alone; Textual would read the end of the keys for ever, and the
+        profile would be kept from the next start.
+        """
+        if hangup.is_closed(terminal):
+            log.warning("the terminal was closed")
+            self.exit(return_code=HUNG_UP)
 
     async def on_event(self, event: Event) -> None:
         """Keys and pastes are dealt with one after the other, each to its end before the next is looked at."""
