@@ -8,7 +8,7 @@ its order, and answered from the commit's own step, so that its answer stands wh
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 from mrccsc_server.domain.operations import Operation
 from mrccsc_server.domain.planning import Outcome
@@ -16,6 +16,7 @@ from mrccsc_server.domain.state import Duplicate, Stored
 from mrccsc_server.handlers.answers import refuse
 from mrccsc_server.net.connection import Connection
 from mrccsc_server.security.throttle import Throttle
+from mrccsc_server.services.limits import Rate
 from mrccsc_server.services.session import Session
 from mrccsc_server.services.wiring import Services
 from mrccsc_shared.errors import ErrorCode, Refusal
@@ -35,13 +36,13 @@ answer."""
 
 
 def operation(
-    build: Build, reply: Reply, *, rate: Literal["sends", "changes"], acked: bool
+    build: Build, reply: Reply, *, rate: Rate, acked: bool
 ) -> Callable[[Services, Connection, Session, Any], None]:
     """What queues a request, counted under ``rate``; with ``acked`` its answer stands for the entry."""
 
     def handle(services: Services, connection: Connection, session: Session, request: Any) -> None:
         operation = build(services, session, request)
-        throttle: Throttle = getattr(services.rates, rate)
+        throttle = services.rates.by_name[rate]
         if wait := throttle.take(session.user):
             limited = Refusal(ErrorCode.RATE_LIMITED, retry_after=wait)
             if request.cid is None:

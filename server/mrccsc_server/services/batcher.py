@@ -1,7 +1,7 @@
 """What comes within a moment is done together: a batch costs little more than one.
 
-Unlike what ``storage.gathering`` and ``cluster.redis.batch`` are asked, it is not answered, and how many wait, and for
-how long, decides when a second batch begins.
+Unlike what ``storage.query_batcher`` and ``cluster.redis.call_batcher`` are asked, it is not answered, and how many
+wait, and for how long, decides when a second batch begins.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from mrccsc_server.security.throttle import Throttle
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.limits import TYPING_INTERVAL, Limits
 
-Rate = Literal["changes", "requests"]
+Rate = Literal["sends", "changes", "requests"]
 """What the requests of a handler are counted under."""
 
 
@@ -22,9 +22,9 @@ class Rates:
         self.requests = Throttle(clock, rate=limits.requests_rate, burst=limits.requests_burst)
         self.typing = Throttle(clock, rate=1 / TYPING_INTERVAL, burst=1)
 
-        self._asked: dict[Rate, Throttle] = {"changes": self.changes, "requests": self.requests}
+        self.by_name: dict[Rate, Throttle] = {"sends": self.sends, "changes": self.changes, "requests": self.requests}
 
     def require(self, rate: Rate, user: int) -> None:
         """Take one from a user's bucket, or raise ``rate_limited``."""
-        if wait := self._asked[rate].take(user):
+        if wait := self.by_name[rate].take(user):
             raise Refusal(ErrorCode.RATE_LIMITED, retry_after=wait)

@@ -198,12 +198,12 @@ class SignIn:
     async def check(self) -> None:
         """Do so now, if the database answers."""
         sessions = self._live.all_sessions()
-        left, self._left = self._left, set()
+        left = set(self._left)
         try:
             alive = await self._store.sessions.touch({session.id for session in sessions} | left)
         except Refusal:
-            self._left |= left
             return
+        self._left -= left
         for session in sessions:
             if session.id not in alive:
                 session.logged_out = True

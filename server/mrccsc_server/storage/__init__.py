@@ -1,19 +1,19 @@
 """The stores: everything that lasts.
 
-``database``    the seam: what a store asks of its database
-``store``       all stores on one database, put together
+``database``       the seam: what a store asks of its database
+``store``          all stores on one database, put together
 ``accounts`` ``sessions`` ``contacts`` ``conversations`` ``log`` ``search``   one port each
-``rows``        rows → entries, conversations, contacts
+``rows``           rows → entries, conversations, contacts
 ``entries`` ``views`` ``marks`` ``catchup``   reading for several ports: entries, conversations, counts, snapshots
 ``facts`` ``changes``     what a plan of the log needs, and writing what it made
-``recent``      how this node has left the conversations: of most messages nothing else must be read
-``indexing``    keeping the table that search looks things up in; ``index_backlog`` what it has not seen yet
+``recent``         how this node has left the conversations: of most messages nothing else must be read
+``indexing``       keeping the table that search looks things up in; ``index_backlog`` what it has not seen yet
 ``json_rows``      many small rows as one
-``shared_views``       what all members see alike of a conversation, encoded and kept for the next who signs in
-``query_batcher``   calls that arrive together share their queries
-``migrations``  the schema's history as numbered SQL files, one folder a database
-``sqlite``      the embedded default: one writer thread with group commit, a few readers
-``mysql``       the database of a cluster
+``shared_views``   what all members see alike of a conversation, encoded and kept for the next who signs in
+``query_batcher``  calls that arrive together share their queries
+``migrations``     the schema's history as numbered SQL files, one folder a database
+``sqlite``         the embedded default: one writer thread with group commit, a few readers
+``mysql``          the database of a cluster
 """
 
 from __future__ import annotations

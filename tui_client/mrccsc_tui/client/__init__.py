@@ -6,7 +6,7 @@ is for a person and safe to print. Requests that need the line raise ``offline``
 lost it on the way are repeated, within 15 s, when it is back.
 
 ``core``     start and stop, signing in and out, the account
-``sending``    saying something, drafts
+``sending``  saying something, drafts
 ``reading``  read marks, history, search
 ``people``   contacts
 ``groups``   groups and their members

@@ -9,7 +9,7 @@
 ``hints``        hints as lines
 ``bus``          sends and hears them; ``outgoing`` is its queue, ``interest`` what the node follows
 ``nodes``        leases and beats; ``presence`` who is here; ``throttles`` rates across nodes
-``call_batcher``        calls that share a round trip
+``call_batcher`` calls that share a round trip
 ``cluster``      puts it together
 ===============  ===========================================================================================
 

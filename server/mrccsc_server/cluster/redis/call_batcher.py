@@ -1,7 +1,7 @@
 """Calls that share a round trip: what comes while one is under way goes into the next.
 
-Unlike the queries of ``storage.gathering`` they run one after the other, are filled by weight and waited for with a
-time limit; unlike what is given to ``services.together`` each has an answer.
+Unlike the queries of ``storage.query_batcher`` they run one after the other, are filled by weight and waited for with a
+time limit; unlike what is given to ``services.batcher`` each has an answer.
 """
 
 from __future__ import annotations
