@@ -128,7 +128,7 @@ class Stage:
         await self.until(lambda: conv in self.client.store.conversations, "the conversation")
         self.main.open_conversation(conv)
         await self.until(lambda: self.client.store.timeline(conv), "the history")
-        await self.until(lambda: self.main.chat.timeline.roll, "its being shown")
+        await self.until(lambda: self.main.chat.timeline.rows, "its being shown")
 
     async def picture(self) -> bool:
         """Whether the screen looks as it did when somebody accepted its picture."""

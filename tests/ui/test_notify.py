@@ -40,7 +40,7 @@ async def test_levels_of_a_group(party: Party, play: Show) -> None:
             await settled(bob)
             seq = bob.store.conversations[conv].head
             await stage.until(lambda: stage.client.store.message(conv, seq), "hearing it")
-            await stage.until(lambda: stage.main._herald._told.get(conv) == seq, "looking at it")
+            await stage.until(lambda: stage.main._policy._told.get(conv) == seq, "looking at it")
 
         async def chooses(words: str, answer: str) -> None:
             stage.main.open_conversation(conv)
@@ -79,7 +79,7 @@ async def test_the_level_of_a_chat_is_kept(party: Party, play: Show) -> None:
         bob.send(conv, "just so")
         await settled(bob)
         seq = bob.store.conversations[conv].head
-        await stage.until(lambda: stage.main._herald._told.get(conv) == seq, "looking at it")
+        await stage.until(lambda: stage.main._policy._told.get(conv) == seq, "looking at it")
         assert "just so" not in stage.text
         bob.send(conv, f"@{me(stage.client).username}!")
         await stage.sees("Bob", f"@{me(stage.client).username}!")

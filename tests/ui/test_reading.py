@@ -28,10 +28,10 @@ async def test_it_stays_above_what_is_still_to_be_seen(show: Show, replay: Repla
         await stage.sees("new since", "projector")
         assert stage.main.chat.divider == first
         hears(stage, replay, conv, "one more")
-        await stage.until(lambda: stage.main.chat.timeline.roll.cursor == first + 62, "one more")
+        await stage.until(lambda: stage.main.chat.timeline.rows.cursor == first + 62, "one more")
         await stage.looks(here=False)
         hears(stage, replay, conv, "and another")
-        await stage.until(lambda: stage.main.chat.timeline.roll.cursor == first + 63, "another")
+        await stage.until(lambda: stage.main.chat.timeline.rows.cursor == first + 63, "another")
         assert stage.main.chat.divider == first
 
 

@@ -14,7 +14,7 @@ class LocalThrottles:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._rates: dict[str, LocalRate] = {}
-        self._guesses: dict[str, LocalGuesses] = {}
+        self._guesses: dict[str, LocalFailureThrottle] = {}
 
     def rate(self, name: str, *, rate: float, burst: int) -> LocalRate:
         """See the port."""
@@ -22,11 +22,11 @@ class LocalThrottles:
             self._rates[name] = LocalRate(Throttle(self._clock, rate=rate, burst=burst))
         return self._rates[name]
 
-    def guesses(self, name: str, *, free: int, delay: float, delay_max: float) -> LocalGuesses:
+    def guesses(self, name: str, *, free: int, delay: float, delay_max: float) -> LocalFailureThrottle:
         """See the port."""
         if name not in self._guesses:
             throttle = FailureThrottle(self._clock, free=free, delay=delay, delay_max=delay_max)
-            self._guesses[name] = LocalGuesses(throttle)
+            self._guesses[name] = LocalFailureThrottle(throttle)
         return self._guesses[name]
 
 
@@ -45,7 +45,7 @@ class LocalRate:
         return [self._throttle.take(key) for key in keys]
 
 
-class LocalGuesses:
+class LocalFailureThrottle:
     """See the port."""
 
     def __init__(self, throttle: FailureThrottle) -> None:

@@ -111,7 +111,7 @@ class MemoryBus:
     def __init__(self, node: MemoryNode, hub: MemoryHub) -> None:
         self._node = node
         self._hub = hub
-        self._hearer: HintListener | None = None
+        self._listener: HintListener | None = None
         self._users: set[int] = set()
         self._conversations: set[int] = set()
         self.connected = False
@@ -137,9 +137,9 @@ class MemoryBus:
         self._users.difference_update(users)
         self._conversations.difference_update(conversations)
 
-    def listen(self, hearer: HintListener) -> None:
+    def listen(self, listener: HintListener) -> None:
         """See the port."""
-        self._hearer = hearer
+        self._listener = listener
 
     async def open(self) -> None:
         """See the port."""
@@ -171,13 +171,13 @@ class MemoryBus:
 
     def hear(self, hint: Hint) -> None:
         """Take a hint that was carried here."""
-        if self._hearer is not None and self.connected:
-            self._hearer.hear(hint)
+        if self._listener is not None and self.connected:
+            self._listener.hear(hint)
 
     def hear_gap(self) -> None:
         """Take it that hints were lost."""
-        if self._hearer is not None and self.connected:
-            self._hearer.gap()
+        if self._listener is not None and self.connected:
+            self._listener.gap()
 
 
 class MemoryPresence:

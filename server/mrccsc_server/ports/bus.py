@@ -134,7 +134,7 @@ class Bus(Protocol):
         """Unsubscribe this node from them. Some hints may still arrive."""
         ...
 
-    def listen(self, hearer: HintListener) -> None:
+    def listen(self, listener: HintListener) -> None:
         """Say who gets the hints of the others; once, before :meth:`open`."""
         ...
 

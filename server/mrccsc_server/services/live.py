@@ -27,8 +27,8 @@ from mrccsc_shared.messages.conversation import Conversation
 class Live:
     """Who is here, and what they are in."""
 
-    def __init__(self, missing: GapHandler) -> None:
-        self._missing = missing
+    def __init__(self, gap_handler: GapHandler) -> None:
+        self._gap_handler = gap_handler
         self._users: dict[int, LiveUser] = {}
         self._conversations: dict[int, LiveConversation] = {}
         self.committing = Committing()
@@ -111,7 +111,7 @@ class Live:
         strange = [conv for conv in heads if conv not in self._conversations]
         linked = {conv: self._link(live, conv) for conv in heads}
         for conv in strange:
-            self._missing.entered(conv)
+            self._gap_handler.entered(conv)
         first = session.first_held()
         for conv, head in heads.items():
             applied = linked[conv].applied
@@ -160,7 +160,7 @@ class Live:
             arrival.answer()
         elif conversation.applied is not None and seq <= conversation.applied:
             if entry["kind"] == "join" and entry["user"] in self._users and not self.is_inside(entry["user"], conv):
-                self._missing.unseen(conv, entry["user"])
+                self._gap_handler.unseen(conv, entry["user"])
             arrival.answer()
         elif seq - 1 == conversation.applied and not conversation.pauses and not self._is_withheld(arrival):
             if conversation.pending:
@@ -190,11 +190,11 @@ class Live:
         conv, head = view["conv"], view["head"]
         inside = self.is_inside(user, conv)
         if conv not in self._conversations:
-            self._missing.entered(conv)
+            self._gap_handler.entered(conv)
         conversation = self._link(live, conv)
         if not inside and conversation.applied is not None and conversation.applied > head:
             # Too old to begin at.
-            self._missing.unseen(conv, user)
+            self._gap_handler.unseen(conv, user)
             return
         live.show(view, origin)
         self._come_to(conversation, head)
@@ -256,7 +256,7 @@ class Live:
                 continue
             if view := views.get(user):
                 if conversation.applied is not None and view["head"] < conversation.applied:
-                    self._missing.unseen(conv, user)
+                    self._gap_handler.unseen(conv, user)
                     continue
                 live.show_new(view)
                 heads.append(view["head"])
@@ -282,12 +282,12 @@ class Live:
             if arrival.done is not None and arrival.stored.view is not None:
                 conversation = self._link(live, entry["conv"])
                 conversation.applied = entry["seq"] - 1
-                self._missing.entered(conversation.conv)
+                self._gap_handler.entered(conversation.conv)
                 return conversation
             # A hint may be an old one, from a stay that has ended.
-            self._missing.unseen(entry["conv"], live.user)
+            self._gap_handler.unseen(entry["conv"], live.user)
         elif origin is not None and entry["kind"] != "leave" and self.here(origin):
-            self._missing.unseen(entry["conv"], origin.user)
+            self._gap_handler.unseen(entry["conv"], origin.user)
         return None
 
     def _is_withheld(self, arrival: Arrival) -> bool:
@@ -304,7 +304,7 @@ class Live:
             del conversation.pending[conversation.applied + 1]
             self._apply(conversation, arrival)
         if conversation.conv in self._conversations and conversation.hole is not None:
-            self._missing.behind(conversation.conv)
+            self._gap_handler.behind(conversation.conv)
 
     def _expect(self, conversation: LiveConversation, head: int) -> None:
         if head > conversation.expected:
@@ -343,7 +343,7 @@ class Live:
     def _show_joined(self, conv: int, stored: Stored, origin: Session | None) -> None:
         if stored.entry["kind"] == "join" and (joined := self._users.get(stored.entry["user"])) is not None:
             if stored.view is None:
-                self._missing.unseen(conv, joined.user)
+                self._gap_handler.unseen(conv, joined.user)
             else:
                 self._link(joined, conv)
                 joined.show(stored.view, origin)
@@ -366,7 +366,7 @@ class Live:
             if live.is_outside(conv):
                 self._unlink(live, conversation)
             elif not live.is_inside(conv):
-                self._missing.unseen(conv, live.user)
+                self._gap_handler.unseen(conv, live.user)
         session.keep_floors((conversation.conv, conversation.applied or 0) for conversation in live.conversations)
 
     def _link(self, live: LiveUser, conv: int) -> LiveConversation:

@@ -123,8 +123,8 @@ class Engine:
             self._line.wake()
 
     def _new_line(self, address: Address) -> Line:
-        ears = LineListener(self._receive, self._status, self._signed_in, self._resume)
-        self._line = Line(address, ears, dial=self._dial, clock=self.clock, random=self.random)
+        listener = LineListener(self._receive, self._status, self._signed_in, self._resume)
+        self._line = Line(address, listener, dial=self._dial, clock=self.clock, random=self.random)
         # At once, so that nobody takes a line that is only about to begin for one that has ended.
         self._status(replace(self._line.status, phase="connecting"))
         return self._line

@@ -57,14 +57,14 @@ class Line:
     """The line to one server. ``connection`` is there while signed in."""
 
     def __init__(
-        self, address: Address, ears: LineListener, *, dial: Dial, clock: Clock, random: Callable[[], float]
+        self, address: Address, listener: LineListener, *, dial: Dial, clock: Clock, random: Callable[[], float]
     ) -> None:
         self.address = address
         self.connection: Connection | None = None
         self.status = LinkStatus(
             host=line(address.host), port=address.port, encrypted=address.tls, loopback=address.loopback
         )
-        self._ears = ears
+        self._listener = listener
         self._dial = dial
         self._clock = clock
         self._backoff = Backoff(random)
@@ -103,7 +103,7 @@ class Line:
     async def _connect(self, sign_in: Frame | None) -> _Began:
         self._say(LinkStatus(phase="connecting", attempt=self._backoff.attempt))
         transport = await self._dial(self.address)
-        connection = Connection(transport, self._ears.receive)
+        connection = Connection(transport, self._listener.receive)
         reading: asyncio.Task[None] | None = None
         try:
             welcome = await connection.open()
@@ -111,7 +111,7 @@ class Line:
             self._say(LinkStatus(phase="signing_in", attempt=self._backoff.attempt, node=node))
             reading = asyncio.create_task(connection.run())
             try:
-                ready = await connection.ask(sign_in or self._ears.resume(welcome))
+                ready = await connection.ask(sign_in or self._listener.resume(welcome))
             except RequestError as refused:
                 if refused.code == "no_answer" and reading.done():
                     # Why the line ended says more than that it did.
@@ -125,7 +125,7 @@ class Line:
             raise
         self.connection = connection
         self._say(LinkStatus(phase="online", node=node))
-        self._ears.online(connection)
+        self._listener.online(connection)
         return _Began(ready, connection, reading, self._clock.monotonic(), transport.closed)
 
     async def _wait(self, failure: LineLost | RequestError) -> None:
@@ -156,7 +156,7 @@ class Line:
             encrypted=self.status.encrypted,
             loopback=self.status.loopback,
         )
-        self._ears.status(self.status)
+        self._listener.status(self.status)
 
 
 def _final(failure: LineLost | RequestError) -> bool:

@@ -1,7 +1,7 @@
 """What the acts of a person need from the screen they happen on.
 
 Keys, dialogs, slash commands and the palette all end in the same functions of ``acts``; these know the client and a
-desk, and no widget.
+context, and no widget.
 """
 
 from __future__ import annotations
@@ -84,17 +84,17 @@ class ActionContext(Protocol):
         """End the program."""
 
 
-def open_group(desk: ActionContext) -> Conversation:
+def open_group(context: ActionContext) -> Conversation:
     """The open conversation, which is a group; complains otherwise."""
-    conversation = open_chat(desk)
+    conversation = open_chat(context)
     if conversation.kind != "group":
         raise ActionError("That is for groups; this is a direct chat.")
     return conversation
 
 
-def open_chat(desk: ActionContext) -> Conversation:
+def open_chat(context: ActionContext) -> Conversation:
     """The open conversation; complains when there is none."""
-    conversation = None if desk.conv is None else desk.client.store.conversations.get(desk.conv)
+    conversation = None if context.conv is None else context.client.store.conversations.get(context.conv)
     if conversation is None:
         raise ActionError("Open a conversation first: Ctrl+G, or /chat NAME.")
     return conversation

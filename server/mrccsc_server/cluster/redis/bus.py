@@ -46,7 +46,7 @@ class RedisBus:
         self._head = head
         self._limits = limits
         self._counters = counters
-        self._hearer: HintListener | None = None
+        self._listener: HintListener | None = None
         self._outgoing = Outgoing(limits.bus_queue, counters)
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
@@ -93,9 +93,9 @@ class RedisBus:
         """See the port."""
         self._interest.remove(_keys(users, conversations))
 
-    def listen(self, hearer: HintListener) -> None:
+    def listen(self, listener: HintListener) -> None:
         """See the port."""
-        self._hearer = hearer
+        self._listener = listener
 
     async def open(self) -> None:
         """See the port."""
@@ -111,7 +111,7 @@ class RedisBus:
             except TimeoutError:
                 log.warning("Not all hints could be sent before the end.")
         await self._end()
-        self._hearer = None
+        self._listener = None
         if self._pump is not None:
             self._pump.cancel()
             await asyncio.gather(self._pump, return_exceptions=True)
@@ -147,8 +147,8 @@ class RedisBus:
     def gap(self) -> None:
         """Say that hints may have been lost."""
         self._counters["gaps"] += 1
-        if self._hearer is not None:
-            self._hearer.gap()
+        if self._listener is not None:
+            self._listener.gap()
 
     def _tell_newcomers(self) -> None:
         """Have those who have come look into the database, where there was something that nobody was told."""
@@ -159,9 +159,9 @@ class RedisBus:
             self._work.set()
 
     def _pass_on(self, hint: Hint) -> None:
-        if self._hearer is not None:
+        if self._listener is not None:
             try:
-                self._hearer.hear(hint)
+                self._listener.hear(hint)
             except Exception:
                 log.exception("A hint was not taken")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pydantic import TypeAdapter, ValidationError
 
-from mrccsc_server.cluster.local import LocalGuesses, LocalRate, LocalThrottles
+from mrccsc_server.cluster.local import LocalFailureThrottle, LocalRate, LocalThrottles
 from mrccsc_server.cluster.redis.call_batcher import CallBatcher
 from mrccsc_server.cluster.redis.link import Link, encoded
 from mrccsc_server.cluster.redis.lua import THROTTLE
@@ -33,11 +33,11 @@ class RedisThrottles:
         limits = encoded(round(1e6 / rate, 3), round(burst * 1e6 / rate, 3))
         return RedisRate(self, name, limits, self._local.rate(name, rate=rate, burst=burst))
 
-    def guesses(self, name: str, *, free: int, delay: float, delay_max: float) -> RedisGuesses:
+    def guesses(self, name: str, *, free: int, delay: float, delay_max: float) -> RedisFailureThrottle:
         """See the port."""
         limits = encoded(free, round(delay * 1000), max(1, round(delay_max * 1000)))
         local = self._local.guesses(name, free=free, delay=delay, delay_max=delay_max)
-        return RedisGuesses(self, name, limits, local)
+        return RedisFailureThrottle(self, name, limits, local)
 
     async def ask(self, act: bytes, name: str, key: str, limits: Sequence[bytes] = ()) -> int:
         """Milliseconds to wait. Raises :class:`WireError`."""
@@ -83,10 +83,12 @@ class RedisRate:
             return await self._local.take_all(keys)
 
 
-class RedisGuesses:
+class RedisFailureThrottle:
     """:class:`mrccsc_server.ports.FailureThrottle`."""
 
-    def __init__(self, throttles: RedisThrottles, name: str, limits: Sequence[bytes], local: LocalGuesses) -> None:
+    def __init__(
+        self, throttles: RedisThrottles, name: str, limits: Sequence[bytes], local: LocalFailureThrottle
+    ) -> None:
         self._throttles = throttles
         self._name = name
         self._limits = limits

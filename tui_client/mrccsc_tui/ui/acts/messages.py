@@ -14,46 +14,46 @@ from mrccsc_tui.ui.widgets.timeline.wrap import clip
 from mrccsc_tui.ui.words import moment
 
 
-def meant(desk: ActionContext, *, own: bool = False) -> Message:
+def meant(context: ActionContext, *, own: bool = False) -> Message:
     """The message that a command is about: the selected one, else the last of the conversation (the last own one)."""
-    if isinstance(desk.selected, Message):
-        return desk.selected
-    conversation = open_chat(desk)
-    store = desk.client.store
+    if isinstance(context.selected, Message):
+        return context.selected
+    conversation = open_chat(context)
+    store = context.client.store
     for row in reversed(store.timeline(conversation.conv)):
         if isinstance(row, Message) and not row.deleted and (not own or (store.me and row.by == store.me.user)):
             return row
     raise ActionError("You have said nothing here yet." if own else "There is no message here yet.")
 
 
-def is_own(desk: ActionContext, message: Message) -> bool:
+def is_own(context: ActionContext, message: Message) -> bool:
     """Whether the person wrote it."""
-    me = desk.client.store.me
+    me = context.client.store.me
     return me is not None and me.user == message.by
 
 
-def begin_edit(desk: ActionContext, message: Message) -> None:
+def begin_edit(context: ActionContext, message: Message) -> None:
     """Put an own message into the composer."""
-    if not is_own(desk, message):
+    if not is_own(context, message):
         raise ActionError("You can edit your own messages only.")
     if message.deleted:
         raise ActionError("That message is deleted.")
-    desk.begin_edit(message)
+    context.begin_edit(message)
 
 
-async def delete(desk: ActionContext, message: Message) -> None:
+async def delete(context: ActionContext, message: Message) -> None:
     """Delete a message, after asking."""
-    conversation = desk.client.store.conversations.get(message.conv)
+    conversation = context.client.store.conversations.get(message.conv)
     manages = conversation is not None and conversation.role in ("owner", "admin")
-    if not is_own(desk, message) and not manages:
+    if not is_own(context, message) and not manages:
         raise ActionError("You can delete your own messages only.")
     if message.deleted:
         raise ActionError("That message is deleted already.")
-    if await desk.confirm(f'Delete for everybody? "{clip(message.text, 120, desk.glyphs.ellipsis)}"', "delete"):
-        desk.client.delete(message.conv, message.seq)
+    if await context.confirm(f'Delete for everybody? "{clip(message.text, 120, context.glyphs.ellipsis)}"', "delete"):
+        context.client.delete(message.conv, message.seq)
 
 
-async def ask_for_reaction(desk: ActionContext, message: Message) -> None:
+async def ask_for_reaction(context: ActionContext, message: Message) -> None:
     """Let the person choose an emoji, or type any."""
     there = [
         Option(r.raw, r.emoji, (((f"{r.emoji} {len(r.users)}", "strong"), ("  is there", "dim")),))
@@ -66,21 +66,21 @@ async def ask_for_reaction(desk: ActionContext, message: Message) -> None:
         if emoji not in raw
     ]
     options = list({option.key: option for option in [*there, *common]}.values())
-    choice = await desk.pick(Picker("React", "a name, or any emoji", options=options, free=True))
+    choice = await context.pick(Picker("React", "a name, or any emoji", options=options, free=True))
     if choice is not None:
-        react(desk, message, choice.removeprefix("=") if choice != "=" else choice)
+        react(context, message, choice.removeprefix("=") if choice != "=" else choice)
 
 
-def react(desk: ActionContext, message: Message, emoji: str) -> None:
+def react(context: ActionContext, message: Message, emoji: str) -> None:
     """Set an emoji, or take it back. ``emoji`` may be a ``:name:``."""
     if message.deleted:
         raise ActionError("That message is deleted.")
-    desk.client.react(message.conv, message.seq, check_emoji(as_emoji(emoji)))
+    context.client.react(message.conv, message.seq, check_emoji(as_emoji(emoji)))
 
 
-def quote(desk: ActionContext, message: Message | Pending) -> None:
+def quote(context: ActionContext, message: Message | Pending) -> None:
     """Put the text into the composer as a quotation."""
-    desk.type_text("".join(f"> {line}\n" for line in message.text.splitlines()))
+    context.type_text("".join(f"> {line}\n" for line in message.text.splitlines()))
 
 
 def open_link(message: Message | Pending) -> str:
@@ -92,64 +92,64 @@ def open_link(message: Message | Pending) -> str:
     return found[0]
 
 
-def last_failed(desk: ActionContext) -> Pending:
+def last_failed(context: ActionContext) -> Pending:
     """What was refused last in the open conversation."""
-    if isinstance(desk.selected, Pending) and desk.selected.state == "failed":
-        return desk.selected
-    for pending in reversed(desk.client.store.pending(open_chat(desk).conv)):
+    if isinstance(context.selected, Pending) and context.selected.state == "failed":
+        return context.selected
+    for pending in reversed(context.client.store.pending(open_chat(context).conv)):
         if pending.state == "failed":
             return pending
     raise ActionError("Nothing has failed here.")
 
 
-def failed_about(desk: ActionContext, item: Message | Pending) -> list[Pending]:
+def failed_about(context: ActionContext, item: Message | Pending) -> list[Pending]:
     """What failed and is, or is about, this message."""
     if isinstance(item, Pending):
         return [item] if item.state == "failed" else []
-    return [act for act in desk.client.store.pending(item.conv) if act.state == "failed" and act.target == item.seq]
+    return [act for act in context.client.store.pending(item.conv) if act.state == "failed" and act.target == item.seq]
 
 
-def retry(desk: ActionContext, pending: Pending) -> None:
+def retry(context: ActionContext, pending: Pending) -> None:
     """Try a failed act again."""
-    desk.client.retry(pending.cid)
+    context.client.retry(pending.cid)
 
 
-def discard(desk: ActionContext, pending: Pending) -> None:
+def discard(context: ActionContext, pending: Pending) -> None:
     """Forget a failed act; what was typed comes back into the composer."""
-    desk.client.discard(pending.cid)
+    context.client.discard(pending.cid)
     if pending.kind in ("send", "edit"):
-        desk.type_text(pending.text)
+        context.type_text(pending.text)
 
 
-async def search(desk: ActionContext, conv: int | None, query: str = "") -> None:
+async def search(context: ActionContext, conv: int | None, query: str = "") -> None:
     """Search one conversation or all, and go to what is chosen."""
 
     async def find(words: str, cursor: str | None) -> Page:
         if not words.strip():
             return Page(())
-        page = await desk.client.search(words, conv=conv, cursor=cursor)
-        return Page([_hit(desk, hit, words, everywhere=conv is None) for hit in page.hits], page.cursor)
+        page = await context.client.search(words, conv=conv, cursor=cursor)
+        return Page([_hit(context, hit, words, everywhere=conv is None) for hit in page.hits], page.cursor)
 
-    conversation = None if conv is None else desk.client.store.conversations.get(conv)
+    conversation = None if conv is None else context.client.store.conversations.get(conv)
     title = "Search everywhere" if conversation is None else f"Search in {conversation.title}"
-    choice = await desk.pick(
+    choice = await context.pick(
         Picker(title, "words to look for", search=find, query=query, empty="no message has all of that")
     )
     if choice is not None:
         where, seq = choice.split(":")
-        desk.open_conversation(int(where), seq=int(seq))
+        context.open_conversation(int(where), seq=int(seq))
 
 
-def _hit(desk: ActionContext, hit: Message, words: str, *, everywhere: bool) -> Option:
-    store = desk.client.store
+def _hit(context: ActionContext, hit: Message, words: str, *, everywhere: bool) -> Option:
+    store = context.client.store
     conversation = store.conversations.get(hit.conv)
-    author = "You" if is_own(desk, hit) else store.person(hit.by).display_name
+    author = "You" if is_own(context, hit) else store.person(hit.by).display_name
     place = ""
     if everywhere and conversation is not None and conversation.kind == "group":
         place = f" in {conversation.title}"
-    elif everywhere and conversation is not None and is_own(desk, hit):
+    elif everywhere and conversation is not None and is_own(context, hit):
         place = f" to {conversation.title}"
-    head = ((author, "strong"), (place, "dim"), (f"  {moment(hit.at, desk.zone)}", "dim"))
+    head = ((author, "strong"), (place, "dim"), (f"  {moment(hit.at, context.zone)}", "dim"))
     return Option(f"{hit.conv}:{hit.seq}", hit.text, (head, _snippet(hit.text, words), ((" ", "dim"),)))
 
 

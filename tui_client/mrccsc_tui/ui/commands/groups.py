@@ -9,141 +9,141 @@ from mrccsc_tui.ui.commands.row import Command, first_word, needed
 from mrccsc_tui.ui.words import ordered
 
 
-async def _chat(desk: ActionContext, words: str) -> None:
+async def _chat(context: ActionContext, words: str) -> None:
     words = needed(words, "/chat NAME, #GROUP or number")
-    listed = ordered(desk.client.store)
+    listed = ordered(context.client.store)
     if words.isascii() and words.isdigit() and 1 <= int(words) <= len(listed):
-        desk.open_conversation(listed[int(words) - 1].conv)
+        context.open_conversation(listed[int(words) - 1].conv)
         return
-    found = _held(desk, words)
+    found = _held(context, words)
     if found is not None:
-        desk.open_conversation(found.conv)
+        context.open_conversation(found.conv)
         return
-    await people.write_to(desk, (await people.find_person(desk, words)).user)
+    await people.write_to(context, (await people.find_person(context, words)).user)
 
 
-async def _groupchat(desk: ActionContext, words: str) -> None:
-    found = _held(desk, needed(words, "/groupchat TITLE"), kind="group")
+async def _groupchat(context: ActionContext, words: str) -> None:
+    found = _held(context, needed(words, "/groupchat TITLE"), kind="group")
     if found is None:
         raise ActionError("You are in no group of that title. /joingroup TITLE joins one.")
-    desk.open_conversation(found.conv)
+    context.open_conversation(found.conv)
 
 
-async def _create(desk: ActionContext, words: str) -> None:
+async def _create(context: ActionContext, words: str) -> None:
     if not words:
-        await groups.ask_to_create(desk)
+        await groups.ask_to_create(context)
         return
     head, rest = first_word(words)
     if head in ("public", "private") and rest:
-        await groups.create(desk, rest, head)
+        await groups.create(context, rest, head)
     else:
-        await groups.create(desk, words, "public")
+        await groups.create(context, words, "public")
 
 
-async def _join(desk: ActionContext, words: str) -> None:
+async def _join(context: ActionContext, words: str) -> None:
     if words:
-        await groups.join_by_title(desk, words)
+        await groups.join_by_title(context, words)
     else:
-        await groups.ask_which_to_join(desk)
+        await groups.ask_which_to_join(context)
 
 
-async def _find(desk: ActionContext, words: str) -> None:
-    await groups.ask_which_to_join(desk, words)
+async def _find(context: ActionContext, words: str) -> None:
+    await groups.ask_which_to_join(context, words)
 
 
-async def _leave(desk: ActionContext, words: str) -> None:
-    group = _held(desk, words, kind="group") if words else open_group(desk)
+async def _leave(context: ActionContext, words: str) -> None:
+    group = _held(context, words, kind="group") if words else open_group(context)
     if group is None:
         raise ActionError("You are in no group of that title.")
-    await groups.leave(desk, group.conv)
+    await groups.leave(context, group.conv)
 
 
-async def _invite(desk: ActionContext, words: str) -> None:
-    group = open_group(desk)
+async def _invite(context: ActionContext, words: str) -> None:
+    group = open_group(context)
     if words:
-        await groups.invite(desk, group.conv, (await people.find_person(desk, words)).user)
+        await groups.invite(context, group.conv, (await people.find_person(context, words)).user)
     else:
-        await groups.ask_whom_to_invite(desk, group.conv)
+        await groups.ask_whom_to_invite(context, group.conv)
 
 
-async def _kick(desk: ActionContext, words: str) -> None:
-    group = open_group(desk)
-    await groups.kick(desk, group.conv, (await people.find_person(desk, needed(words, "/kick NAME"))).user)
+async def _kick(context: ActionContext, words: str) -> None:
+    group = open_group(context)
+    await groups.kick(context, group.conv, (await people.find_person(context, needed(words, "/kick NAME"))).user)
 
 
-async def _ban(desk: ActionContext, words: str) -> None:
-    group = open_group(desk)
-    await groups.ban(desk, group.conv, (await people.find_person(desk, needed(words, "/ban NAME"))).user)
+async def _ban(context: ActionContext, words: str) -> None:
+    group = open_group(context)
+    await groups.ban(context, group.conv, (await people.find_person(context, needed(words, "/ban NAME"))).user)
 
 
-async def _unban(desk: ActionContext, words: str) -> None:
-    group = open_group(desk)
+async def _unban(context: ActionContext, words: str) -> None:
+    group = open_group(context)
     if words:
-        await groups.unban(desk, group.conv, (await people.find_person(desk, words)).user)
+        await groups.unban(context, group.conv, (await people.find_person(context, words)).user)
     else:
-        await groups.ask_whom_to_unban(desk, group.conv)
+        await groups.ask_whom_to_unban(context, group.conv)
 
 
-async def _role(desk: ActionContext, words: str) -> None:
-    group = open_group(desk)
+async def _role(context: ActionContext, words: str) -> None:
+    group = open_group(context)
     name, role = first_word(needed(words, "/role NAME [owner|admin|member]"))
-    user = (await people.find_person(desk, name)).user
+    user = (await people.find_person(context, name)).user
     if role:
-        await groups.set_role(desk, group.conv, user, role.lower())
+        await groups.set_role(context, group.conv, user, role.lower())
     else:
-        await groups.ask_for_role(desk, group.conv, user)
+        await groups.ask_for_role(context, group.conv, user)
 
 
-async def _topic(desk: ActionContext, words: str) -> None:
-    group = open_group(desk)
+async def _topic(context: ActionContext, words: str) -> None:
+    group = open_group(context)
     if words:
-        await groups.update(desk, group.conv, topic="" if words == "-" else words)
+        await groups.update(context, group.conv, topic="" if words == "-" else words)
     else:
-        desk.say(f"Topic: {group.topic}" if group.topic else "There is no topic. /topic TEXT sets one.")
+        context.say(f"Topic: {group.topic}" if group.topic else "There is no topic. /topic TEXT sets one.")
 
 
-async def _title(desk: ActionContext, words: str) -> None:
-    await groups.update(desk, open_group(desk).conv, title=needed(words, "/title TEXT"))
+async def _title(context: ActionContext, words: str) -> None:
+    await groups.update(context, open_group(context).conv, title=needed(words, "/title TEXT"))
 
 
-async def _visibility(desk: ActionContext, words: str) -> None:
-    group = open_group(desk)
+async def _visibility(context: ActionContext, words: str) -> None:
+    group = open_group(context)
     if words not in ("public", "private"):
         raise ActionError("Usage: /visibility public, or /visibility private")
-    await groups.update(desk, group.conv, visibility=words)
+    await groups.update(context, group.conv, visibility=words)
 
 
-async def _settings(desk: ActionContext, words: str) -> None:
+async def _settings(context: ActionContext, words: str) -> None:
     del words
-    await groups.ask_for_settings(desk, open_group(desk).conv)
+    await groups.ask_for_settings(context, open_group(context).conv)
 
 
-async def _members(desk: ActionContext, words: str) -> None:
+async def _members(context: ActionContext, words: str) -> None:
     del words
-    open_group(desk)
-    desk.show_panel("members")
+    open_group(context)
+    context.show_panel("members")
 
 
-async def _mute(desk: ActionContext, words: str) -> None:
+async def _mute(context: ActionContext, words: str) -> None:
     del words
-    await groups.mute(desk, open_chat(desk).conv, muted=True)
+    await groups.mute(context, open_chat(context).conv, muted=True)
 
 
-async def _unmute(desk: ActionContext, words: str) -> None:
+async def _unmute(context: ActionContext, words: str) -> None:
     del words
-    await groups.mute(desk, open_chat(desk).conv, muted=False)
+    await groups.mute(context, open_chat(context).conv, muted=False)
 
 
-async def _notify(desk: ActionContext, words: str) -> None:
+async def _notify(context: ActionContext, words: str) -> None:
     if words:
-        await groups.set_level(desk, open_chat(desk), words.lower())
+        await groups.set_level(context, open_chat(context), words.lower())
     else:
-        await groups.ask_for_level(desk, open_chat(desk))
+        await groups.ask_for_level(context, open_chat(context))
 
 
-def _held(desk: ActionContext, name: str, kind: str = "") -> Conversation | None:
+def _held(context: ActionContext, name: str, kind: str = "") -> Conversation | None:
     """The conversation of that exact title, or with that user; ``None`` for none or several."""
-    store = desk.client.store
+    store = context.client.store
     plain = name.removeprefix("#").removeprefix("@").casefold()
     found = [
         conversation

@@ -9,72 +9,72 @@ from mrccsc_tui.ui.commands.row import Command, needed
 from mrccsc_tui.ui.emoji import with_emoji
 
 
-async def _me(desk: ActionContext, words: str) -> None:
-    me = desk.client.store.me
+async def _me(context: ActionContext, words: str) -> None:
+    me = context.client.store.me
     name = me.display_name if me is not None else ""
-    desk.client.send(open_chat(desk).conv, f"* {name} {with_emoji(needed(words, '/me TEXT'))}")
+    context.client.send(open_chat(context).conv, f"* {name} {with_emoji(needed(words, '/me TEXT'))}")
 
 
-async def _reply(desk: ActionContext, words: str) -> None:
-    message = messages.meant(desk)
+async def _reply(context: ActionContext, words: str) -> None:
+    message = messages.meant(context)
     if words:
-        desk.client.send(message.conv, with_emoji(words), message.seq)
+        context.client.send(message.conv, with_emoji(words), message.seq)
     else:
-        desk.begin_reply(message)
+        context.begin_reply(message)
 
 
-async def _edit(desk: ActionContext, words: str) -> None:
-    message = _own(desk)
-    if words and messages.is_own(desk, message):
-        desk.client.edit(message.conv, message.seq, with_emoji(words))
+async def _edit(context: ActionContext, words: str) -> None:
+    message = _own(context)
+    if words and messages.is_own(context, message):
+        context.client.edit(message.conv, message.seq, with_emoji(words))
     else:
-        messages.begin_edit(desk, message)
+        messages.begin_edit(context, message)
 
 
-async def _delete(desk: ActionContext, words: str) -> None:
+async def _delete(context: ActionContext, words: str) -> None:
     del words
-    await messages.delete(desk, _own(desk))
+    await messages.delete(context, _own(context))
 
 
-async def _react(desk: ActionContext, words: str) -> None:
-    message = messages.meant(desk)
+async def _react(context: ActionContext, words: str) -> None:
+    message = messages.meant(context)
     if words:
-        messages.react(desk, message, words)
+        messages.react(context, message, words)
     else:
-        await messages.ask_for_reaction(desk, message)
+        await messages.ask_for_reaction(context, message)
 
 
-async def _quote(desk: ActionContext, words: str) -> None:
+async def _quote(context: ActionContext, words: str) -> None:
     del words
-    messages.quote(desk, messages.meant(desk))
+    messages.quote(context, messages.meant(context))
 
 
-async def _unread(desk: ActionContext, words: str) -> None:
+async def _unread(context: ActionContext, words: str) -> None:
     del words
-    desk.mark_unread(messages.meant(desk))
+    context.mark_unread(messages.meant(context))
 
 
-async def _search(desk: ActionContext, words: str) -> None:
-    await messages.search(desk, open_chat(desk).conv, words)
+async def _search(context: ActionContext, words: str) -> None:
+    await messages.search(context, open_chat(context).conv, words)
 
 
-async def _search_all(desk: ActionContext, words: str) -> None:
-    await messages.search(desk, None, words)
+async def _search_all(context: ActionContext, words: str) -> None:
+    await messages.search(context, None, words)
 
 
-async def _retry(desk: ActionContext, words: str) -> None:
+async def _retry(context: ActionContext, words: str) -> None:
     del words
-    messages.retry(desk, messages.last_failed(desk))
+    messages.retry(context, messages.last_failed(context))
 
 
-async def _discard(desk: ActionContext, words: str) -> None:
+async def _discard(context: ActionContext, words: str) -> None:
     del words
-    messages.discard(desk, messages.last_failed(desk))
+    messages.discard(context, messages.last_failed(context))
 
 
-def _own(desk: ActionContext) -> Message:
+def _own(context: ActionContext) -> Message:
     """The selected message, else the last own one."""
-    return messages.meant(desk, own=True)
+    return messages.meant(context, own=True)
 
 
 ROWS = (

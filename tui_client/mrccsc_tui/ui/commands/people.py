@@ -8,49 +8,49 @@ from mrccsc_tui.ui.commands.row import Command, first_word, needed
 from mrccsc_tui.ui.words import contacts
 
 
-async def _add(desk: ActionContext, words: str) -> None:
+async def _add(context: ActionContext, words: str) -> None:
     if words:
-        await people.add(desk, words)
+        await people.add(context, words)
     else:
-        await people.ask_whom_to_add(desk)
+        await people.ask_whom_to_add(context)
 
 
-async def _accept(desk: ActionContext, words: str) -> None:
-    await people.accept(desk, await _whom(desk, words, "incoming", "/accept NAME"))
+async def _accept(context: ActionContext, words: str) -> None:
+    await people.accept(context, await _whom(context, words, "incoming", "/accept NAME"))
 
 
-async def _decline(desk: ActionContext, words: str) -> None:
-    await people.decline(desk, await _whom(desk, words, "incoming", "/decline NAME"))
+async def _decline(context: ActionContext, words: str) -> None:
+    await people.decline(context, await _whom(context, words, "incoming", "/decline NAME"))
 
 
-async def _remove(desk: ActionContext, words: str) -> None:
-    await people.remove(desk, (await people.find_person(desk, needed(words, "/removecontact NAME"))).user)
+async def _remove(context: ActionContext, words: str) -> None:
+    await people.remove(context, (await people.find_person(context, needed(words, "/removecontact NAME"))).user)
 
 
-async def _block(desk: ActionContext, words: str) -> None:
-    await people.block(desk, (await people.find_person(desk, needed(words, "/block NAME"))).user)
+async def _block(context: ActionContext, words: str) -> None:
+    await people.block(context, (await people.find_person(context, needed(words, "/block NAME"))).user)
 
 
-async def _unblock(desk: ActionContext, words: str) -> None:
-    await people.unblock(desk, await _whom(desk, words, "blocked", "/unblock NAME"))
+async def _unblock(context: ActionContext, words: str) -> None:
+    await people.unblock(context, await _whom(context, words, "blocked", "/unblock NAME"))
 
 
-async def _msg(desk: ActionContext, words: str) -> None:
+async def _msg(context: ActionContext, words: str) -> None:
     name, text = first_word(needed(words, "/msg NAME [TEXT]"))
-    await people.write_to(desk, (await people.find_person(desk, name)).user, text)
+    await people.write_to(context, (await people.find_person(context, name)).user, text)
 
 
-async def _contacts(desk: ActionContext, words: str) -> None:
+async def _contacts(context: ActionContext, words: str) -> None:
     del words
-    desk.show_panel("sidebar")
+    context.show_panel("sidebar")
 
 
-async def _whom(desk: ActionContext, words: str, relation: str, usage: str) -> int:
+async def _whom(context: ActionContext, words: str, relation: str, usage: str) -> int:
     """The person that is named; with no name, the only one in that relation."""
-    waiting = contacts(desk.client.store, relation)
+    waiting = contacts(context.client.store, relation)
     if not words and len(waiting) == 1:
         return waiting[0].person.user
-    return (await people.find_person(desk, needed(words, usage))).user
+    return (await people.find_person(context, needed(words, usage))).user
 
 
 ROWS = (

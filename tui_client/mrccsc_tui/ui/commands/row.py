@@ -12,7 +12,7 @@ Wants = Literal["", "person", "group", "emoji", "command", "theme", "role", "lev
 
 
 class Command(NamedTuple):
-    """One slash command. ``handler(desk, words)`` gets what stands behind the name; ``wants`` is what Tab offers."""
+    """One slash command. ``handler(context, words)`` gets what stands behind the name; ``wants`` is what Tab offers."""
 
     name: str
     usage: str

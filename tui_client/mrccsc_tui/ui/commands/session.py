@@ -7,75 +7,75 @@ from mrccsc_tui.ui.acts import session
 from mrccsc_tui.ui.commands.row import Command, needed
 
 
-async def _help(desk: ActionContext, words: str) -> None:
-    desk.show_help(words.removeprefix("/"))
+async def _help(context: ActionContext, words: str) -> None:
+    context.show_help(words.removeprefix("/"))
 
 
-async def _away(desk: ActionContext, words: str) -> None:
-    await session.set_presence(desk, "away", words)
+async def _away(context: ActionContext, words: str) -> None:
+    await session.set_presence(context, "away", words)
 
 
-async def _back(desk: ActionContext, words: str) -> None:
-    await session.set_presence(desk, "online", words)
+async def _back(context: ActionContext, words: str) -> None:
+    await session.set_presence(context, "online", words)
 
 
-async def _dnd(desk: ActionContext, words: str) -> None:
-    await session.set_presence(desk, "dnd", words)
+async def _dnd(context: ActionContext, words: str) -> None:
+    await session.set_presence(context, "dnd", words)
 
 
-async def _invisible(desk: ActionContext, words: str) -> None:
+async def _invisible(context: ActionContext, words: str) -> None:
     del words
-    await session.set_presence(desk, "invisible")
+    await session.set_presence(context, "invisible")
 
 
-async def _status(desk: ActionContext, words: str) -> None:
+async def _status(context: ActionContext, words: str) -> None:
     if words:
-        mine = desk.client.store.my_presence
+        mine = context.client.store.my_presence
         status = mine.status if mine is not None and mine.status in ("away", "dnd") else "online"
-        await session.set_presence(desk, status, words)
+        await session.set_presence(context, status, words)
     else:
-        session.describe(desk)
+        session.describe(context)
 
 
-async def _presence(desk: ActionContext, words: str) -> None:
+async def _presence(context: ActionContext, words: str) -> None:
     del words
-    await session.ask_for_presence(desk)
+    await session.ask_for_presence(context)
 
 
-async def _nick(desk: ActionContext, words: str) -> None:
-    await session.rename(desk, needed(words, "/nick NAME"))
+async def _nick(context: ActionContext, words: str) -> None:
+    await session.rename(context, needed(words, "/nick NAME"))
 
 
-async def _password(desk: ActionContext, words: str) -> None:
+async def _password(context: ActionContext, words: str) -> None:
     del words
-    await session.ask_for_password(desk)
+    await session.ask_for_password(context)
 
 
-async def _devices(desk: ActionContext, words: str) -> None:
+async def _devices(context: ActionContext, words: str) -> None:
     del words
-    await session.ask_for_devices(desk)
+    await session.ask_for_devices(context)
 
 
-async def _theme(desk: ActionContext, words: str) -> None:
+async def _theme(context: ActionContext, words: str) -> None:
     if words:
-        desk.set_theme(words)
+        context.set_theme(words)
     else:
-        await session.ask_for_theme(desk)
+        await session.ask_for_theme(context)
 
 
-async def _reconnect(desk: ActionContext, words: str) -> None:
+async def _reconnect(context: ActionContext, words: str) -> None:
     del words
-    desk.client.reconnect_now()
+    context.client.reconnect_now()
 
 
-async def _logout(desk: ActionContext, words: str) -> None:
+async def _logout(context: ActionContext, words: str) -> None:
     del words
-    await session.logout(desk)
+    await session.logout(context)
 
 
-async def _quit(desk: ActionContext, words: str) -> None:
+async def _quit(context: ActionContext, words: str) -> None:
     del words
-    desk.quit()
+    context.quit()
 
 
 ROWS = (

@@ -45,9 +45,9 @@ class ExcerptScreen(ModalScreen[None]):
     }
     """
 
-    def __init__(self, desk: ActionScreen, page: HistoryPage, seq: int) -> None:
+    def __init__(self, context: ActionScreen, page: HistoryPage, seq: int) -> None:
         super().__init__()
-        self._desk = desk
+        self._main = context
         self._page = page
         self._seq = seq
         self._unsubscribe: Callable[[], None] | None = None
@@ -58,11 +58,11 @@ class ExcerptScreen(ModalScreen[None]):
             box.border_title = "Earlier in the history"
             box.border_subtitle = "Esc closes"
             yield Timeline(id="excerpt")
-        yield HintLine(self._desk.options.keys, self._desk.glyphs)
+        yield HintLine(self._main.options.keys, self._main.glyphs)
 
     def on_mount(self) -> None:
         """Show the message."""
-        self._unsubscribe = self._desk.client.subscribe(self._follow)
+        self._unsubscribe = self._main.client.subscribe(self._follow)
         self.call_after_refresh(self._show)
 
     def on_unmount(self) -> None:
@@ -73,7 +73,7 @@ class ExcerptScreen(ModalScreen[None]):
     @on(Timeline.Acted)
     def act_on_message(self, event: Timeline.Acted) -> None:
         """A key on the selected message."""
-        self._desk.act(self._act(event))
+        self._main.act(self._act(event))
 
     @on(Timeline.LinkOpened)
     def open_link(self, event: Timeline.LinkOpened) -> None:
@@ -98,7 +98,7 @@ class ExcerptScreen(ModalScreen[None]):
         self.query_one(Timeline).page(step)
 
     async def _act(self, event: Timeline.Acted) -> None:
-        await routes.message(self._desk, event.action, event.item)
+        await routes.message(self._main, event.action, event.item)
         if event.action in _LEAVES:
             self.dismiss(None)
 
@@ -113,14 +113,14 @@ class ExcerptScreen(ModalScreen[None]):
         selected = self.query_one(Timeline).selected
         self._seq = getattr(selected, "seq", self._seq)
         try:
-            self._page = await self._desk.client.load_around(self._page.conv, self._seq)
+            self._page = await self._main.client.load_around(self._page.conv, self._seq)
         except RequestError:
             return
         self._show()
 
     def _show(self) -> None:
-        desk, timeline = self._desk, self.query_one(Timeline)
-        scene = RowRenderer(desk.client.store, self._page.conv, glyphs=desk.glyphs, zone=desk.zone)
-        timeline.show(TimelineRows(scene, self._page.rows))
+        context, timeline = self._main, self.query_one(Timeline)
+        renderer = RowRenderer(context.client.store, self._page.conv, glyphs=context.glyphs, zone=context.zone)
+        timeline.show(TimelineRows(renderer, self._page.rows))
         timeline.go_to(self._seq)
         timeline.focus()

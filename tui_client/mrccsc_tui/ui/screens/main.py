@@ -39,7 +39,7 @@ class MainScreen(ActionScreen):
 
     def __init__(self, client: ChatClient, options: Options, glyphs: Glyphs, zone: tzinfo | None) -> None:
         super().__init__(client, options, glyphs, zone)
-        self._herald = NotificationPolicy(client, glyphs.ellipsis)
+        self._policy = NotificationPolicy(client, glyphs.ellipsis)
 
     def compose(self) -> ComposeResult:
         """Three panels over two lines."""
@@ -105,8 +105,8 @@ class MainScreen(ActionScreen):
             self.say(farewell(gone, self.client.store))
 
     def _tell(self, digest: Digest) -> None:
-        notices = self._herald.messages(digest)
-        for contact in self._herald.requests(digest):
+        notices = self._policy.messages(digest)
+        for contact in self._policy.requests(digest):
             self.say(f"{contact.person.display_name} (@{contact.person.username}) wants to add you (F2).")
         if notices and self.options.notify and not self.app.app_focus:
             self.app.bell()

@@ -18,120 +18,120 @@ def user_of(key: Hashable) -> int | None:
     return key.user if isinstance(key, PersonKey) else None
 
 
-async def command(desk: ActionContext, name: str, words: str = "") -> None:
+async def command(context: ActionContext, name: str, words: str = "") -> None:
     """Carry out a slash command."""
-    await BY_NAME[name].handler(desk, words)
+    await BY_NAME[name].handler(context, words)
 
 
-async def open_row(desk: ActionContext, key: Hashable) -> None:
+async def open_row(context: ActionContext, key: Hashable) -> None:
     """Enter on the left panel."""
     if isinstance(key, ConvKey):
-        desk.open_conversation(key.conv)
+        context.open_conversation(key.conv)
     elif isinstance(key, PersonKey):
-        contact = desk.client.store.contacts.get(key.user)
+        contact = context.client.store.contacts.get(key.user)
         relation = contact.relation if contact is not None else "none"
         if relation == "incoming":
-            await people.answer(desk, key.user)
+            await people.answer(context, key.user)
         elif relation == "outgoing":
             raise ActionError("You have asked; the answer is still to come. d takes the request back.")
         elif relation == "blocked":
             raise ActionError("You have blocked them. b lifts that.")
         else:
-            await people.write_to(desk, key.user)
+            await people.write_to(context, key.user)
 
 
-async def sidebar(desk: ActionContext, what: str, user: int | None, conv: int | None) -> None:
+async def sidebar(context: ActionContext, what: str, user: int | None, conv: int | None) -> None:
     """A key on the left panel."""
     group = conv if user is None else None
     match what:
         case "add":
-            await people.ask_whom_to_add(desk)
+            await people.ask_whom_to_add(context)
         case "create":
-            await groups.ask_to_create(desk)
+            await groups.ask_to_create(context)
         case "find":
-            await groups.ask_which_to_join(desk)
+            await groups.ask_which_to_join(context)
         case "accept":
-            await people.accept(desk, _relation(desk, user, "incoming", "There is no request here to accept."))
+            await people.accept(context, _relation(context, user, "incoming", "There is no request here to accept."))
         case "decline":
-            await people.decline(desk, _somebody(user))
+            await people.decline(context, _somebody(user))
         case "block":
-            await people.toggle_block(desk, _somebody(user))
+            await people.toggle_block(context, _somebody(user))
         case "remove" if group is not None:
-            await groups.leave(desk, group)
+            await groups.leave(context, group)
         case "remove":
-            await people.remove(desk, _somebody(user))
+            await people.remove(context, _somebody(user))
         case "mute" if conv is not None:
-            await groups.mute(desk, conv)
+            await groups.mute(context, conv)
         case "mute":
             raise ActionError("There is no conversation here to mute.")
         case "invite":
-            await groups.ask_whom_to_invite(desk, _some_group(group))
+            await groups.ask_whom_to_invite(context, _some_group(group))
         case "settings":
-            await groups.ask_for_settings(desk, _some_group(group))
+            await groups.ask_for_settings(context, _some_group(group))
 
 
-async def member(desk: ActionContext, what: str, user: int | None) -> None:
+async def member(context: ActionContext, what: str, user: int | None) -> None:
     """A key on the right panel."""
-    conv = open_group(desk).conv
+    conv = open_group(context).conv
     match what:
         case "invite":
-            await groups.ask_whom_to_invite(desk, conv)
+            await groups.ask_whom_to_invite(context, conv)
         case "unban":
-            await groups.ask_whom_to_unban(desk, conv)
+            await groups.ask_whom_to_unban(context, conv)
         case "settings":
-            await groups.ask_for_settings(desk, conv)
+            await groups.ask_for_settings(context, conv)
         case "message":
-            await people.write_to(desk, _somebody(user))
+            await people.write_to(context, _somebody(user))
         case "add":
-            await people.add(desk, desk.client.store.person(_somebody(user)).username)
+            await people.add(context, context.client.store.person(_somebody(user)).username)
         case "role":
-            await groups.ask_for_role(desk, conv, _somebody(user))
+            await groups.ask_for_role(context, conv, _somebody(user))
         case "kick":
-            await groups.kick(desk, conv, _somebody(user))
+            await groups.kick(context, conv, _somebody(user))
         case "ban":
-            await groups.ban(desk, conv, _somebody(user))
+            await groups.ban(context, conv, _somebody(user))
 
 
-async def message(desk: ActionContext, what: str, item: Message | Pending) -> None:
+async def message(context: ActionContext, what: str, item: Message | Pending) -> None:
     """A key on the selected message."""
     match what:
         case "copy":
-            desk.copy(item.text)
+            context.copy(item.text)
         case "quote":
-            messages.quote(desk, item)
+            messages.quote(context, item)
         case "open":
             messages.open_link(item)
         case "retry" | "discard":
-            failed = messages.failed_about(desk, item)
+            failed = messages.failed_about(context, item)
             if not failed:
                 raise ActionError("Nothing has failed about this message.")
-            (messages.retry if what == "retry" else messages.discard)(desk, failed[-1])
+            (messages.retry if what == "retry" else messages.discard)(context, failed[-1])
         case _ if isinstance(item, Pending):
             raise ActionError("That message is not sent yet.")
         case "reply":
-            desk.begin_reply(item)
+            context.begin_reply(item)
         case "edit":
-            messages.begin_edit(desk, item)
+            messages.begin_edit(context, item)
         case "delete":
-            await messages.delete(desk, item)
+            await messages.delete(context, item)
         case "react":
-            await messages.ask_for_reaction(desk, item)
+            await messages.ask_for_reaction(context, item)
         case "thumb":
-            messages.react(desk, item, "thumbs_up")
+            messages.react(context, item, "thumbs_up")
         case "unread":
-            desk.mark_unread(item)
+            context.mark_unread(item)
         case "origin":
             if item.reply_to is None:
                 raise ActionError("That message answers none.")
-            desk.open_conversation(item.conv, seq=item.reply_to)
+            context.open_conversation(item.conv, seq=item.reply_to)
 
 
-async def switch(desk: ActionContext) -> None:
+async def switch(context: ActionContext) -> None:
     """Go to a conversation by a part of its name, or by its number."""
-    store = desk.client.store
+    store = context.client.store
     options = []
     for conversation in ordered(store):
-        mark, style = sign(conversation, store, desk.glyphs)
+        mark, style = sign(conversation, store, context.glyphs)
         unread, unread_style = badge(conversation)
         name = store.person(conversation.peer).username if conversation.peer is not None else ""
         facts = ((f"{mark} ", style), (f"{unread:>3} ", unread_style))
@@ -140,18 +140,18 @@ async def switch(desk: ActionContext) -> None:
     held = {conversation.peer for conversation in store.conversations.values()}
     for contact in contacts(store, "friend"):
         if contact.person.user not in held:
-            person = people.person_option(desk, contact.person)
+            person = people.person_option(context, contact.person)
             first, *rest = person.lines[0]
             options.append(Option(f"@{contact.person.user}", person.text, ((first, ("    ", "dim"), *rest),)))
-    choice = await desk.pick(
+    choice = await context.pick(
         Picker("Go to", "name or number", options=options, numbered=True, empty="nothing has that name")
     )
     if choice is None:
         return
     if choice.startswith("@"):
-        await people.write_to(desk, int(choice[1:]))
+        await people.write_to(context, int(choice[1:]))
     else:
-        desk.open_conversation(int(choice))
+        context.open_conversation(int(choice))
 
 
 def _somebody(user: int | None) -> int:
@@ -166,8 +166,8 @@ def _some_group(conv: int | None) -> int:
     return conv
 
 
-def _relation(desk: ActionContext, user: int | None, relation: str, complaint: str) -> int:
-    contact = desk.client.store.contacts.get(user) if user is not None else None
+def _relation(context: ActionContext, user: int | None, relation: str, complaint: str) -> int:
+    contact = context.client.store.contacts.get(user) if user is not None else None
     if contact is None or contact.relation != relation:
         raise ActionError(complaint)
     return contact.person.user

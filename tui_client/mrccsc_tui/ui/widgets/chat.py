@@ -136,22 +136,22 @@ class ChatPanel(Vertical):
             return
         unread = has_unread(conversation)
         self._seen = conversation.unread_from - 1 if conversation.unread_from is not None else conversation.read
-        scene = RowRenderer(
+        renderer = RowRenderer(
             self._client.store,
             conversation.conv,
             zone=self._zone,
             glyphs=self._glyphs,
             spacious=self.app.size.height >= SPACIOUS_FROM,
         )
-        roll = TimelineRows(scene)
+        rows = TimelineRows(renderer)
         near = conversation.head - self._seen <= FETCHED_UNREAD
         self._arriving = unread and near and conversation.tail_start > self._seen + 1
         if self._arriving:
             self.post_message(self.UnreadWanted(conversation.conv, self._seen + 1))
         if unread:
             held = conversation.tail_start <= self._seen + 1
-            scene.divider = (self._first_new(roll) if held else None) or self._seen + 1
-        self.timeline.show(roll, at=scene.divider)
+            renderer.divider = (self._first_new(rows) if held else None) or self._seen + 1
+        self.timeline.show(rows, at=renderer.divider)
         self.composer.put(self._client.draft(conversation.conv))
         self._warn_of_length()
         self.refresh_facts()
@@ -167,7 +167,7 @@ class ChatPanel(Vertical):
         if digest is not None or names:
             looks = names or (digest is not None and not digest.grown and not digest.changed)
             changed = digest.changed if digest is not None else ()
-            caught_up = self._first_new(self.timeline.roll) is None
+            caught_up = self._first_new(self.timeline.rows) is None
             self.timeline.take_in(changed, restart=digest is not None and digest.restarted, repaint=looks)
             if caught_up:
                 self._divide(missed=digest is not None and digest.missed)
@@ -200,10 +200,10 @@ class ChatPanel(Vertical):
     def mark_seen(self) -> None:
         """Set the read mark as far as the person can see, once they can."""
         conversation = self.conversation
-        roll = self.timeline.roll
-        if conversation is None or not self.attentive or self._arriving or not roll:
+        rows = self.timeline.rows
+        if conversation is None or not self.attentive or self._arriving or not rows:
             return
-        seen = roll.cursor if self.timeline.following else self.timeline.bottom_seq() or 0
+        seen = rows.cursor if self.timeline.following else self.timeline.bottom_seq() or 0
         self._seen = max(self._seen, seen)
         if (
             not self._kept_unread
@@ -221,16 +221,16 @@ class ChatPanel(Vertical):
     @property
     def divider(self) -> int | None:
         """The seq that the "new since" line stands above, when there is such a line."""
-        roll = self.timeline.roll
-        return None if roll is None else roll.scene.divider
+        rows = self.timeline.rows
+        return None if rows is None else rows.renderer.divider
 
     def first_unread(self) -> None:
         """Go to the "new since" line, as far as that is held."""
-        roll = self.timeline.roll
-        if roll is not None and roll.scene.divider is not None:
-            ordinal = roll.at_index(roll.index(roll.scene.divider))
-            if ordinal < roll.ledger.end:
-                self.timeline.bring(roll.key(ordinal))
+        rows = self.timeline.rows
+        if rows is not None and rows.renderer.divider is not None:
+            ordinal = rows.at_index(rows.index(rows.renderer.divider))
+            if ordinal < rows.heights.end:
+                self.timeline.bring(rows.key(ordinal))
 
     def arrive(self, conv: int) -> None:
         """All the unread messages are held, or as many as can be: go to the first, and count what is seen from now."""
@@ -240,14 +240,14 @@ class ChatPanel(Vertical):
         self._arriving = False
         self.timeline.take_in()
         if conversation.tail_start <= self._seen + 1:
-            self.timeline.move_divider(self._first_new(self.timeline.roll))
+            self.timeline.move_divider(self._first_new(self.timeline.rows))
             self.first_unread()
         self.mark_seen()
 
-    def _first_new(self, roll: TimelineRows | None) -> int | None:
+    def _first_new(self, rows: TimelineRows | None) -> int | None:
         """The seq of the first message by others that is shown and was not seen."""
         me = self._client.store.me
-        for row in () if roll is None else roll.after(self._seen):
+        for row in () if rows is None else rows.after(self._seen):
             if isinstance(row, Message) and (me is None or row.by != me.user):
                 return row.seq
         return None
@@ -261,7 +261,7 @@ class ChatPanel(Vertical):
         looking = self.attentive and self.timeline.following
         if (looking and not missed) or self._kept_unread or self._arriving:
             return
-        if (new := self._first_new(self.timeline.roll)) is not None:
+        if (new := self._first_new(self.timeline.rows)) is not None:
             self.timeline.move_divider(new)
 
     # -- typing and sending -----------------------------------------------------------------------------------------
@@ -342,7 +342,7 @@ class ChatPanel(Vertical):
     @on(Timeline.Followed)
     def tell_following(self, event: Timeline.Followed) -> None:
         """Whether newer messages are out of view."""
-        self.query_one(TypingLine).show_scrolled(not event.following and self.timeline.roll is not None)
+        self.query_one(TypingLine).show_scrolled(not event.following and self.timeline.rows is not None)
         self.mark_seen()
 
     def _warn_of_length(self) -> None:

@@ -74,7 +74,7 @@ def select_cells(strip: Strip, start: int, end: int, style: Style) -> Strip:
         high = length if end < 0 else min(max(end - at, 0), length)
         plain = own or Style.null()
         pieces = ((text[:low], plain), (text[low:high], plain + style), (text[max(high, low) :], plain))
-        segments += [Segment(piece, ink) for piece, ink in pieces if piece]
+        segments += [Segment(piece, painter) for piece, painter in pieces if piece]
         at += length
     return Strip(segments, strip.cell_length)
 

@@ -1,7 +1,7 @@
 """The rows of one conversation, numbered and measured: what the store holds, then what waits to be sent. No Textual.
 
-The store's timeline is a live view that may have grown before anybody here hears of it. So the roll has the rows as of
-its last ``sync``, which compares the two ends, and copies and measures only what is new.
+The store's timeline is a live view that may have grown before anybody here hears of it. So these are the rows as of the
+last ``sync``, which compares the two ends, and copies and measures only what is new.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ Key: TypeAlias = int | str
 
 
 class TimelineRows:
-    """All rows of a scene by ordinal. ``rows`` defaults to what the store holds of the scene's conversation."""
+    """All rows of a renderer by ordinal. ``rows`` defaults to what the store holds of the renderer's conversation."""
 
-    def __init__(self, scene: RowRenderer, rows: Sequence[Row] | None = None) -> None:
-        self.scene = scene
+    def __init__(self, renderer: RowRenderer, rows: Sequence[Row] | None = None) -> None:
+        self.renderer = renderer
         self._live = rows is None
         self._rows: list[Row] = list(rows or ())
         self._pending: list[Pending] = []
@@ -30,52 +30,52 @@ class TimelineRows:
         self._first_seq = 0
         self.cursor = 0
         """Everything up to this seq has been taken in."""
-        self.ledger = HeightIndex(self._measure)
+        self.heights = HeightIndex(self._measure)
         self.reset()
 
     def __len__(self) -> int:
-        return len(self.ledger)
+        return len(self.heights)
 
     def reset(self) -> None:
         """Begin anew from what the store holds; no ordinal from before is valid."""
         self._rows = list(self._held)
         self._note()
         self._base = ORIGIN
-        self.ledger.reset(self._base, self.tail + len(self._pending))
+        self.heights.reset(self._base, self.tail + len(self._pending))
 
     def measure_again(self) -> None:
         """Forget all heights, because the width or a name changed; ordinals stay."""
-        self.ledger.reset(self.ledger.first, self.ledger.end)
+        self.heights.reset(self.heights.first, self.heights.end)
 
     def sync(self, changed: Iterable[int] = ()) -> set[int] | None:
         """Take in what the store has gained, and measure the seqs ``changed`` again.
 
         Returns the ordinals before the old ``tail`` whose rows look different now; what stands from there on may too.
-        ``None``: no ordinal from before is valid, the roll began anew.
+        ``None``: no ordinal from before is valid, the rows began anew.
         """
         held = self._held
         shifted = self._prepended(held)
         if shifted is None:
             self.reset()
             return None
-        targets = {*changed, *self.scene.changes}
+        targets = {*changed, *self.renderer.changes}
         stale = {self._base} if shifted else set()
-        self.ledger.cut(self.tail)
+        self.heights.cut(self.tail)
         if self._live:
             # Only what is new is copied: there may be a hundred thousand rows.
             self._rows[:0] = held[:shifted]
             self._rows += held[len(self._rows) :]
         self._note()
         self._base -= shifted
-        self.ledger.grow(self._base, self.tail + len(self._pending))
-        for seq in targets | self.scene.changes.keys():
+        self.heights.grow(self._base, self.tail + len(self._pending))
+        for seq in targets | self.renderer.changes.keys():
             ordinal = self.ordinal(seq)
             if ordinal is not None:
                 self._rows[ordinal - self._base] = held[ordinal - self._base]
                 stale |= {ordinal, ordinal + 1}
         for ordinal in stale:
-            if ordinal < self.ledger.end:
-                self.ledger.remeasure(ordinal)
+            if ordinal < self.heights.end:
+                self.heights.remeasure(ordinal)
         return stale
 
     @property
@@ -84,13 +84,13 @@ class TimelineRows:
         return self._base + self._known
 
     def item(self, ordinal: int) -> Item:
-        """The row with an ordinal of the ledger."""
+        """The row with an ordinal of ``heights``."""
         index = ordinal - self._base
         return self._rows[index] if index < self._known else self._pending[index - self._known]
 
     def before(self, ordinal: int) -> Item | None:
         """The row above."""
-        return self.item(ordinal - 1) if ordinal > self.ledger.first else None
+        return self.item(ordinal - 1) if ordinal > self.heights.first else None
 
     def key(self, ordinal: int) -> Key:
         """What names the row beyond its ordinal."""
@@ -148,17 +148,17 @@ class TimelineRows:
 
     @property
     def _held(self) -> Sequence[Row]:
-        return self.scene.store.timeline(self.scene.conv) if self._live else self._rows
+        return self.renderer.store.timeline(self.renderer.conv) if self._live else self._rows
 
     def _note(self) -> None:
         """Take in what goes with the rows."""
         self._known = len(self._rows)
         self._first_seq = self._rows[0].seq if self._rows else 0
-        conversation = self.scene.store.conversations.get(self.scene.conv)
+        conversation = self.renderer.store.conversations.get(self.renderer.conv)
         self.cursor = conversation.cursor if self._live and conversation is not None else 0
-        everything = self.scene.store.pending(self.scene.conv)
+        everything = self.renderer.store.pending(self.renderer.conv)
         self._pending = [act for act in everything if act.kind == "send"] if self._live else []
-        self.scene.changes = pending_changes(everything)
+        self.renderer.changes = pending_changes(everything)
 
     def _measure(self, ordinal: int) -> int:
-        return max(self.scene.height(self.item(ordinal), self.before(ordinal)), 1)
+        return max(self.renderer.height(self.item(ordinal), self.before(ordinal)), 1)

@@ -99,19 +99,19 @@ class Timeline(Viewport, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._ink: StripPainter | None = None
+        self._painter: StripPainter | None = None
         self._strips: LRUCache[int, list[Strip]] = LRUCache(_STRIPS)
         self._selected: Key | None = None
 
     # -- what is shown ----------------------------------------------------------------------------------------------
 
-    def show(self, roll: TimelineRows | None, *, at: Key | None = None) -> None:
+    def show(self, rows: TimelineRows | None, *, at: Key | None = None) -> None:
         """Show a conversation: at its newest row, or with the row ``at`` in view."""
-        self._roll = roll
+        self._rows = rows
         self._selected = None
         self._strips.clear()
         self.set_reactive(Viewport.following, True)
-        if roll is None:
+        if rows is None:
             self.virtual_size = Size(0, 0)
             self.refresh()
             return
@@ -125,14 +125,14 @@ class Timeline(Viewport, can_focus=True):
 
     def take_in(self, changed: Iterable[int] = (), *, restart: bool = False, repaint: bool = False) -> None:
         """Show what the store has gained. ``restart``: it began anew. ``repaint``: names or read marks changed."""
-        roll = self._roll
-        if roll is None:
+        rows = self._rows
+        if rows is None:
             return
         anchor = self._anchor()
-        tail = roll.tail
-        stale = None if restart else roll.sync(changed)
+        tail = rows.tail
+        stale = None if restart else rows.sync(changed)
         if stale is None:
-            roll.reset()
+            rows.reset()
             self._strips.clear()
             self.following = True
         elif repaint:
@@ -143,7 +143,7 @@ class Timeline(Viewport, can_focus=True):
                     self._strips.discard(ordinal)
         if changed:
             self._forget_quotes()
-        if self._selected is not None and roll.ordinal(self._selected) is None:
+        if self._selected is not None and rows.ordinal(self._selected) is None:
             self._selected = None
         self._restore(anchor)
         self.refresh()
@@ -151,16 +151,16 @@ class Timeline(Viewport, can_focus=True):
 
     def move_divider(self, seq: int | None) -> None:
         """Put the "new since" line above ``seq``, or take it away."""
-        roll = self._roll
-        if roll is None or roll.scene.divider == seq:
+        rows = self._rows
+        if rows is None or rows.renderer.divider == seq:
             return
         anchor = self._anchor()
-        old, roll.scene.divider = roll.scene.divider, seq
+        old, rows.renderer.divider = rows.renderer.divider, seq
         for place in (old, seq):
             if place is not None:
-                ordinal = roll.at_index(roll.index(place))
-                if roll.ledger.first <= ordinal < roll.ledger.end:
-                    roll.ledger.remeasure(ordinal)
+                ordinal = rows.at_index(rows.index(place))
+                if rows.heights.first <= ordinal < rows.heights.end:
+                    rows.heights.remeasure(ordinal)
                     self._strips.discard(ordinal)
         self._restore(anchor)
         self.refresh()
@@ -182,26 +182,26 @@ class Timeline(Viewport, can_focus=True):
     @property
     def selected(self) -> Message | Pending | None:
         """The message that the keys act on."""
-        roll = self._roll
-        if roll is None or self._selected is None:
+        rows = self._rows
+        if rows is None or self._selected is None:
             return None
-        ordinal = roll.ordinal(self._selected)
-        item = None if ordinal is None else roll.item(ordinal)
+        ordinal = rows.ordinal(self._selected)
+        item = None if ordinal is None else rows.item(ordinal)
         return None if isinstance(item, Notice) else item
 
     def useful(self) -> tuple[str, ...]:
         """The ids of the shortcuts that make sense for the selected message, the likeliest first."""
-        item, roll = self.selected, self._roll
-        if item is None or roll is None:
+        item, rows = self.selected, self._rows
+        if item is None or rows is None:
             return ("message-older", "message-newer")
         failed = isinstance(item, Pending) and item.state == "failed"
-        failed = failed or bool(roll.scene.changes.get(getattr(item, "seq", 0), Changes()).failed)
+        failed = failed or bool(rows.renderer.changes.get(getattr(item, "seq", 0), Changes()).failed)
         again = ("message-retry", "message-discard") if failed else ()
         if isinstance(item, Pending):
             return (*again, "message-copy", "message-quote")
         if item.deleted:
             return (*again, "message-reply", "message-unread")
-        me = roll.scene.store.me
+        me = rows.renderer.store.me
         own = ("message-edit", "message-delete") if me is not None and me.user == item.by else ()
         rest = ("message-react", "message-thumb", "message-copy", "message-quote", "message-unread", "message-open")
         return (*again, "message-reply", *own, *rest)
@@ -226,24 +226,24 @@ class Timeline(Viewport, can_focus=True):
 
         Where none is selected, or it was scrolled out of view, one begins at the lowest in view.
         """
-        roll = self._roll
-        if roll is None or not len(roll):
+        rows = self._rows
+        if rows is None or not len(rows):
             return
-        ordinal = None if self._selected is None else roll.ordinal(self._selected)
-        if ordinal is not None and self._in_view(roll, ordinal):
+        ordinal = None if self._selected is None else rows.ordinal(self._selected)
+        if ordinal is not None and self._in_view(rows, ordinal):
             ordinal += step
         elif ordinal is None and self.following and step > 0:
             self.post_message(self.SelectionLeft())
             return
         else:
-            ordinal = self._lowest(roll)
-        while roll.ledger.first <= ordinal < roll.ledger.end and isinstance(roll.item(ordinal), Notice):
+            ordinal = self._lowest(rows)
+        while rows.heights.first <= ordinal < rows.heights.end and isinstance(rows.item(ordinal), Notice):
             ordinal += step
-        if ordinal >= roll.ledger.end:
+        if ordinal >= rows.heights.end:
             self.select_row(None)
             self.post_message(self.SelectionLeft())
-        elif ordinal >= roll.ledger.first:
-            self.select_row(roll.key(ordinal))
+        elif ordinal >= rows.heights.first:
+            self.select_row(rows.key(ordinal))
             self._reveal(ordinal)
         else:
             self.oldest()
@@ -268,7 +268,7 @@ class Timeline(Viewport, can_focus=True):
     def notify_style_update(self) -> None:
         """The theme changed."""
         super().notify_style_update()
-        self._ink = None
+        self._painter = None
         self._strips.clear()
 
     def on_click(self, event: events.Click) -> None:
@@ -276,25 +276,25 @@ class Timeline(Viewport, can_focus=True):
         meta = event.style.meta
         if "link" in meta:
             self.post_message(self.LinkOpened(str(meta["link"])))
-        elif "row" in meta and self._roll is not None:
-            ordinal = self._roll.ordinal(meta["row"])
-            if ordinal is not None and not isinstance(self._roll.item(ordinal), Notice):
+        elif "row" in meta and self._rows is not None:
+            ordinal = self._rows.ordinal(meta["row"])
+            if ordinal is not None and not isinstance(self._rows.item(ordinal), Notice):
                 self.select_row(meta["row"])
 
     def render_line(self, y: int) -> Strip:
         """One line of the view."""
         base = self.rich_style
-        roll = self._roll
-        if roll is None or not len(roll):
+        rows = self._rows
+        if rows is None or not len(rows):
             return Strip.blank(self.size.width, base)
         line = y + self.scroll_offset.y - self._padding()
-        if not 0 <= line < roll.ledger.total:
+        if not 0 <= line < rows.heights.total:
             return Strip.blank(self.size.width, base)
-        ordinal, number = roll.ledger.place(line)
+        ordinal, number = rows.heights.place(line)
         strips = self._row(ordinal)
         strip = strips[min(number, len(strips) - 1)]
-        if self._selected is not None and self._is_selected(roll, ordinal, number):
-            strip = replace_first(strip, roll.scene.glyphs.bar, self._style("timeline--me"))
+        if self._selected is not None and self._is_selected(rows, ordinal, number):
+            strip = replace_first(strip, rows.renderer.glyphs.bar, self._style("timeline--me"))
             base += self.get_component_rich_style("timeline--selected", partial=True)
         selection = self.text_selection
         if selection is not None and (span := selection.get_span(ordinal * _LINES + number)) is not None:
@@ -303,14 +303,14 @@ class Timeline(Viewport, can_focus=True):
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """The text that the mouse has marked, without the gutter."""
-        roll = self._roll
-        if roll is None or not len(roll):
+        rows = self._rows
+        if rows is None or not len(rows):
             return None
-        first, last = roll.ledger.first * _LINES, roll.ledger.end * _LINES
+        first, last = rows.heights.first * _LINES, rows.heights.end * _LINES
         start = first if selection.start is None else max(selection.start.y, first)
         end = last if selection.end is None else min(selection.end.y, last)
         lines: list[str] = []
-        for ordinal in range(start // _LINES, min(end // _LINES, roll.ledger.end - 1) + 1):
+        for ordinal in range(start // _LINES, min(end // _LINES, rows.heights.end - 1) + 1):
             for number, strip in enumerate(self._row(ordinal)):
                 span = selection.get_span(ordinal * _LINES + number)
                 if span is not None:
@@ -325,13 +325,13 @@ class Timeline(Viewport, can_focus=True):
         cached = self._strips.get(ordinal)
         if cached is not None:
             return cached
-        roll = self._roll
-        if roll is None:
+        rows = self._rows
+        if rows is None:
             return [Strip([])]
-        if self._ink is None:
-            self._ink = StripPainter(self._style)
-        lines = roll.scene.lines(roll.item(ordinal), roll.before(ordinal))
-        strips = self._ink.strips(lines, roll.key(ordinal), ordinal * _LINES) or [Strip([])]
+        if self._painter is None:
+            self._painter = StripPainter(self._style)
+        lines = rows.renderer.lines(rows.item(ordinal), rows.before(ordinal))
+        strips = self._painter.strips(lines, rows.key(ordinal), ordinal * _LINES) or [Strip([])]
         self._strips[ordinal] = strips
         return strips
 
@@ -346,20 +346,20 @@ class Timeline(Viewport, can_focus=True):
             reverse=full.reverse,
         )
 
-    def _is_selected(self, roll: TimelineRows, ordinal: int, number: int) -> bool:
+    def _is_selected(self, rows: TimelineRows, ordinal: int, number: int) -> bool:
         """Whether a line belongs to the selected message; the day line above it does not."""
-        if roll.key(ordinal) != self._selected:
+        if rows.key(ordinal) != self._selected:
             return False
-        decor = roll.scene.decor(roll.item(ordinal), roll.before(ordinal))
+        decor = rows.renderer.decor(rows.item(ordinal), rows.before(ordinal))
         return number >= decor.blank + decor.day + decor.new
 
     def _reveal(self, ordinal: int) -> None:
         """Scroll as little as needed to have a row in view."""
-        roll = self._roll
-        if roll is None:
+        rows = self._rows
+        if rows is None:
             return
-        roll.ledger.settle(ordinal - 1, ordinal + 1)
-        top, height = roll.ledger.top(ordinal), roll.ledger.height(ordinal)
+        rows.heights.settle(ordinal - 1, ordinal + 1)
+        top, height = rows.heights.top(ordinal), rows.heights.height(ordinal)
         view = self.scroll_offset.y
         if top < view or height > self._viewport.height:
             self._scroll(top)
@@ -369,11 +369,11 @@ class Timeline(Viewport, can_focus=True):
 
     def _forget_quotes(self) -> None:
         """A changed message may be quoted anywhere in view; quotes keep their height."""
-        roll = self._roll
-        if roll is None:
+        rows = self._rows
+        if rows is None:
             return
         for ordinal in list(self._strips.keys()):
-            if roll.ledger.first <= ordinal < roll.ledger.end:
-                item: Item = roll.item(ordinal)
+            if rows.heights.first <= ordinal < rows.heights.end:
+                item: Item = rows.item(ordinal)
                 if not isinstance(item, Notice) and item.reply_to is not None:
                     self._strips.discard(ordinal)

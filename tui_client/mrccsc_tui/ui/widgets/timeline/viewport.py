@@ -37,14 +37,14 @@ class Viewport(ScrollView):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._roll: TimelineRows | None = None
+        self._rows: TimelineRows | None = None
         self._placing = False
         self._viewport = Size(0, 0)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Whatever scrolls (keys, wheel, scrollbar) ends here."""
         super().watch_scroll_y(old_value, new_value)
-        if not self._placing and self._roll is not None:
+        if not self._placing and self._rows is not None:
             self._left_by_user()
 
     def watch_following(self, following: bool) -> None:
@@ -52,9 +52,9 @@ class Viewport(ScrollView):
         self.post_message(self.Followed(following))
 
     @property
-    def roll(self) -> TimelineRows | None:
+    def rows(self) -> TimelineRows | None:
         """What is shown."""
-        return self._roll
+        return self._rows
 
     def newest(self) -> None:
         """Go to the newest row and stay there."""
@@ -75,55 +75,55 @@ class Viewport(ScrollView):
 
     def bring(self, key: Key) -> bool:
         """Scroll until the row ``key`` is in view, about a third from the top; whether it is held."""
-        roll = self._roll
-        ordinal = None if roll is None else roll.ordinal(key)
-        if roll is None or ordinal is None:
+        rows = self._rows
+        ordinal = None if rows is None else rows.ordinal(key)
+        if rows is None or ordinal is None:
             return False
-        roll.ledger.settle(ordinal - 64, ordinal + 64)
+        rows.heights.settle(ordinal - 64, ordinal + 64)
         self._update_size()
-        self._scroll(roll.ledger.top(ordinal) - self._viewport.height // 3)
+        self._scroll(rows.heights.top(ordinal) - self._viewport.height // 3)
         self._settle()
-        self._scroll(roll.ledger.top(ordinal) - self._viewport.height // 3)
+        self._scroll(rows.heights.top(ordinal) - self._viewport.height // 3)
         self._left_by_user()
         return True
 
     def bottom_seq(self) -> int | None:
         """The seq of the last entry in view."""
-        roll = self._roll
-        if roll is None or not len(roll):
+        rows = self._rows
+        if rows is None or not len(rows):
             return None
-        ordinal = min(self._lowest(roll), roll.tail - 1)
-        item = roll.item(ordinal) if ordinal >= roll.ledger.first else None
+        ordinal = min(self._lowest(rows), rows.tail - 1)
+        item = rows.item(ordinal) if ordinal >= rows.heights.first else None
         return None if item is None or isinstance(item, Pending) else item.seq
 
-    def _lowest(self, roll: TimelineRows) -> int:
+    def _lowest(self, rows: TimelineRows) -> int:
         """The last row in view."""
-        return roll.ledger.place(self.scroll_offset.y + self._viewport.height - 1).ordinal
+        return rows.heights.place(self.scroll_offset.y + self._viewport.height - 1).ordinal
 
-    def _in_view(self, roll: TimelineRows, ordinal: int) -> bool:
+    def _in_view(self, rows: TimelineRows, ordinal: int) -> bool:
         """Whether some of a row is in view."""
-        return roll.ledger.place(self.scroll_offset.y).ordinal <= ordinal <= self._lowest(roll)
+        return rows.heights.place(self.scroll_offset.y).ordinal <= ordinal <= self._lowest(rows)
 
     def _padding(self) -> int:
         """Blank lines above a conversation that is shorter than the view: it stands on the composer."""
-        return 0 if self._roll is None else max(self._viewport.height - self._roll.ledger.total, 0)
+        return 0 if self._rows is None else max(self._viewport.height - self._rows.heights.total, 0)
 
     def _fit(self) -> bool:
         """Take the widget's size; whether lines have to be wrapped anew."""
         self._viewport = self.scrollable_content_region.size
-        roll = self._roll
-        if roll is None or not self._viewport.width or roll.scene.width == self._viewport.width:
+        rows = self._rows
+        if rows is None or not self._viewport.width or rows.renderer.width == self._viewport.width:
             return False
-        roll.scene.width = self._viewport.width
-        roll.measure_again()
+        rows.renderer.width = self._viewport.width
+        rows.measure_again()
         return True
 
     def _anchor(self) -> tuple[int, int, int] | None:
         """What is at the top of the view: an ordinal, its line, and how far that is from the top."""
-        roll = self._roll
-        if roll is None or not len(roll) or self.following:
+        rows = self._rows
+        if rows is None or not len(rows) or self.following:
             return None
-        place = roll.ledger.place(self.scroll_offset.y)
+        place = rows.heights.place(self.scroll_offset.y)
         return place.ordinal, place.line, 0
 
     def _restore(self, anchor: tuple[int, int, int] | None) -> None:
@@ -135,34 +135,34 @@ class Viewport(ScrollView):
             self._settle()
 
     def _to_anchor(self, anchor: tuple[int, int, int]) -> None:
-        roll = self._roll
-        if roll is None or not len(roll):
+        rows = self._rows
+        if rows is None or not len(rows):
             return
-        ordinal = min(max(anchor[0], roll.ledger.first), roll.ledger.end - 1)
-        line = min(anchor[1], roll.ledger.height(ordinal) - 1)
+        ordinal = min(max(anchor[0], rows.heights.first), rows.heights.end - 1)
+        line = min(anchor[1], rows.heights.height(ordinal) - 1)
         self._update_size()
-        self._scroll(roll.ledger.top(ordinal) + line)
+        self._scroll(rows.heights.top(ordinal) + line)
 
     def _settle(self) -> None:
         """Make exact what is in view and two pages around, without moving what is at the top."""
-        roll = self._roll
-        if roll is None or not len(roll):
+        rows = self._rows
+        if rows is None or not len(rows):
             return
         margin = 2 * max(self._viewport.height, 1)
         for _ in range(8):
-            place = roll.ledger.place(self.scroll_offset.y)
-            low = roll.ledger.place(self.scroll_offset.y - margin)
-            high = roll.ledger.place(self.scroll_offset.y + self._viewport.height + margin)
-            if not roll.ledger.settle(low.ordinal, high.ordinal):
+            place = rows.heights.place(self.scroll_offset.y)
+            low = rows.heights.place(self.scroll_offset.y - margin)
+            high = rows.heights.place(self.scroll_offset.y + self._viewport.height + margin)
+            if not rows.heights.settle(low.ordinal, high.ordinal):
                 return
             self._update_size()
-            self._scroll(roll.ledger.top(place.ordinal) + place.line)
+            self._scroll(rows.heights.top(place.ordinal) + place.line)
 
     def _follow(self) -> None:
         """Stand at the end."""
-        roll = self._roll
-        if roll is not None and len(roll):
-            roll.ledger.settle(roll.ledger.end - 3 * max(self._viewport.height, 1), roll.ledger.end)
+        rows = self._rows
+        if rows is not None and len(rows):
+            rows.heights.settle(rows.heights.end - 3 * max(self._viewport.height, 1), rows.heights.end)
         self._update_size()
         self._scroll(self.max_scroll_y)
         self.following = True
@@ -173,7 +173,7 @@ class Viewport(ScrollView):
         self._want_older()
 
     def _update_size(self) -> None:
-        total = 0 if self._roll is None else self._roll.ledger.total
+        total = 0 if self._rows is None else self._rows.heights.total
         size = Size(self._viewport.width, total)
         if size != self.virtual_size:
             self._placing = True
@@ -186,8 +186,8 @@ class Viewport(ScrollView):
         self._placing = False
 
     def _want_older(self) -> None:
-        roll = self._roll
-        if roll is None or not self._viewport.height:
+        rows = self._rows
+        if rows is None or not self._viewport.height:
             return
         if self.scroll_offset.y < 2 * self._viewport.height:
-            self.post_message(self.OlderWanted(roll.scene.conv))
+            self.post_message(self.OlderWanted(rows.renderer.conv))
