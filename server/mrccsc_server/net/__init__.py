@@ -11,6 +11,7 @@
 ``connection``  one client: its requests in order, its answers, its end
 ``unanswered``  how many requests may wait for their answer
 ``outbox``      what is yet to be written, one write per tick
+``batch_write`` many sockets written to by one system call
 ``watchdog``    what sees to it that a node which hangs gets no clients; ``watchdog_process`` is its process
 ``registry``    all connections of the node, their heartbeats and time limits, and how they are sent away
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from mrccsc_server.net.batch_write import BatchWriter, batch_writer
 from mrccsc_server.telemetry.metrics import Metrics
 
 HIGH_WATER = 65_536
@@ -12,12 +13,19 @@ HIGH_WATER = 65_536
 FLUSHES_A_TURN = 100
 """Connections written to before the event loop gets a turn."""
 
+LEAST_TOGETHER = 4
+"""Connections that are worth a batch: below, a write each is cheaper."""
+
+LARGEST_TOGETHER = 16_384
+"""Bytes of a connection that go into a batch, which copies them."""
+
 
 class Flusher:
     """Flushes the outboxes that something was put into, once a tick, a bounded number a turn of the loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._writer = batch_writer()
         self._marked: list[Outbox] = []
 
     def mark(self, outbox: Outbox) -> None:
@@ -28,10 +36,27 @@ class Flusher:
 
     def _run(self) -> None:
         turn, self._marked = self._marked[:FLUSHES_A_TURN], self._marked[FLUSHES_A_TURN:]
-        for outbox in turn:
-            outbox.flush()
+        if self._writer is not None and len(turn) >= LEAST_TOGETHER:
+            _flush_together(turn, self._writer)
+        else:
+            for outbox in turn:
+                outbox.flush()
         if self._marked:
             self._loop.call_soon(self._run)
+
+
+def _flush_together(outboxes: list[Outbox], writer: BatchWriter) -> None:
+    together: list[Outbox] = []
+    parts: list[tuple[int, bytes]] = []
+    for outbox in outboxes:
+        if (data := outbox.take_direct()) is not None:
+            together.append(outbox)
+            parts.append((outbox.descriptor, data))
+        else:
+            outbox.flush()
+    for outbox, (_, data), taken in zip(together, parts, writer.write(parts), strict=True):
+        if taken < len(data):
+            outbox.write(data[taken:])
 
 
 class Outbox:
@@ -41,7 +66,7 @@ class Outbox:
     """
 
     __slots__ = ("_cap", "_flusher", "_held", "_lines", "_loop", "_metrics", "_queued", "_transport", "blocked_since",
-                 "written_at")  # fmt: skip
+                 "descriptor", "written_at")  # fmt: skip
 
     def __init__(
         self,
@@ -60,6 +85,10 @@ class Outbox:
         self._lines: list[bytes] = []
         self._queued = 0
         self._held = 0
+        # Behind TLS the transport alone knows what to write.
+        plain = transport.get_extra_info("sslcontext") is None
+        self.descriptor: int = transport.get_extra_info("socket").fileno() if plain else -1
+        """Of the socket where it may be written to past the transport; -1 otherwise."""
         self.blocked_since: float | None = None
         """Loop time since when the peer's buffers are full; ``None`` while it reads."""
         self.written_at = loop.time()
@@ -82,15 +111,37 @@ class Outbox:
             self._held = self._transport.get_write_buffer_size()
         return self._queued + self._held <= self._cap
 
+    def take_direct(self) -> bytes | None:
+        """What waits, where it may be written past the transport: it is little, and the transport has nothing."""
+        if (
+            0 < self._queued <= LARGEST_TOGETHER
+            and self.descriptor >= 0
+            and self.blocked_since is None
+            and not self._transport.get_write_buffer_size()
+            and not self._transport.is_closing()
+        ):
+            return self.take()
+        return None
+
+    def take(self) -> bytes:
+        """What waits, which counts as written."""
+        lines = self._lines
+        data = lines[0] if len(lines) == 1 else b"".join(lines)
+        lines.clear()
+        self._queued = 0
+        self.written_at = self._loop.time()
+        self._metrics.bytes["sent"] += len(data)
+        return data
+
     def flush(self) -> None:
         """Hand what waits to the transport, unless that is full."""
         if self._lines and self.blocked_since is None:
-            self._write()
+            self.write(self.take())
 
     def finish(self, line: bytes = b"") -> None:
         """Hand everything and a last line to the transport, full or not."""
         self._lines.append(line)
-        self._write()
+        self.write(self.take())
 
     def drop(self) -> int:
         """Forget the lines that the transport does not have yet; how many bytes they were."""
@@ -109,12 +160,8 @@ class Outbox:
         self._held = 0
         self.flush()
 
-    def _write(self) -> None:
-        data = self._lines[0] if len(self._lines) == 1 else b"".join(self._lines)
-        self._lines.clear()
-        self._queued = 0
-        self.written_at = self._loop.time()
-        self._metrics.bytes["sent"] += len(data)
+    def write(self, data: bytes) -> None:
+        """Hand to the transport what was taken."""
         if self._transport.is_closing():
             return
         try:

@@ -273,7 +273,7 @@ async def test_a_look_whether_somebody_listens_is_no_news(stage: Stage, caplog: 
         reset.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         reset.close()
         await wait_until(lambda: node.metrics.proxied["probe"] >= 3)
-    assert not caplog.records
+    assert not [record for record in caplog.records if record.name.startswith("mrccsc")]
     assert await through(stage, node, v1("203.0.113.7", 5))
 
 
@@ -283,7 +283,7 @@ async def test_missing_headers_warn_once_a_minute(stage: Stage, caplog: pytest.L
         peer = await stage.peer(node, welcome=False)
         peer.ask(1)
         await peer.end("protocol_error")
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert [record.levelname for record in caplog.records if record.name.startswith("mrccsc")] == ["WARNING"]
     assert "127.0.0.1" in caplog.text
 
 
