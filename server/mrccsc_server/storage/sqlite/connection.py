@@ -9,6 +9,11 @@ from typing import Any, cast
 BUSY_TIME = 5.0
 """Seconds to wait for another process (an operator's command) to end its transaction."""
 
+LOG_PAGES_MAX = 65_536
+"""Pages of the write-ahead log, of 4 KiB, at which a commit works them into the file: 256 MiB, which only the heaviest
+load comes to (see :data:`.writer.CHECKPOINT_EVERY`). That takes some 15 ms. Every 8,192 pages, one message in fifty had
+to wait for it, and a page that changes often was written the more often."""
+
 NOW = "SELECT CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)"  # 3.40 has no unixepoch('subsec')
 
 
@@ -28,8 +33,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         connection.execute("PRAGMA foreign_keys = ON")
         # Copies of pages for a rollback stay in memory: they hold texts, and a file of them would outlive those.
         connection.execute("PRAGMA temp_store = MEMORY")
-        # Rarer checkpoints write a page that changes often once for many commits.
-        connection.execute("PRAGMA wal_autocheckpoint = 8192")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES_MAX}")
         connection.execute(f"PRAGMA cache_size = -{16_384 if read_only else 65_536}")
         if read_only:
             # Not mode=ro: that cannot recover a log that a crash left behind.

@@ -32,6 +32,11 @@ ERASE_DELAY = 1.0
 ERASE_WAIT_MS = 100
 """Milliseconds that cutting the log off waits for readers before it is tried again later."""
 
+CHECKPOINT_EVERY = 2.0
+"""Seconds after which commits are worked from the write-ahead log into the file, on top of
+:data:`.connection.LOG_PAGES_MAX`. Commits wait meanwhile, so that it is to be rare under load; but where little is
+said, the log is to stay short: to overwrite it is faster than to let it grow."""
+
 log = logging.getLogger(__name__)
 
 
@@ -60,6 +65,7 @@ class Writer:
         self._closing = False
         self._connection: sqlite3.Connection | None = None
         self._erase_at: float | None = None
+        self._checkpoint_at: float | None = None
         self._failing = False
         self._thread = threading.Thread(target=self._run, name="mrccsc-writer", daemon=True)
 
@@ -99,14 +105,18 @@ class Writer:
         while (batch := self._take()) is not None:
             if batch:
                 self._commit(batch)
-            if self._erase_at is not None and time.monotonic() >= self._erase_at:
+            now = time.monotonic()
+            if self._erase_at is not None and now >= self._erase_at:
                 self._erase()
+            elif self._checkpoint_at is not None and now >= self._checkpoint_at:
+                self._checkpoint()
         self._disconnect()
 
     def _take(self) -> list[_Job] | None:
-        """The next batch; empty when it is time to erase; ``None`` at the end."""
+        """The next batch; empty when something else is due; ``None`` at the end."""
         job, self._over = self._over, None
-        pause = None if self._erase_at is None else max(0.0, self._erase_at - time.monotonic())
+        due = [at for at in (self._erase_at, self._checkpoint_at) if at is not None]
+        pause = max(0.0, min(due) - time.monotonic()) if due else None
         batch: list[_Job] = []
         weight = 0
         try:
@@ -144,8 +154,11 @@ class Writer:
         if self._failing:
             self._failing = False
             log.warning("the database takes writes again")
+        now = time.monotonic()
         if transaction.erased and self._erase_at is None:
-            self._erase_at = time.monotonic() + ERASE_DELAY
+            self._erase_at = now + ERASE_DELAY
+        if self._checkpoint_at is None:
+            self._checkpoint_at = now + CHECKPOINT_EVERY
         self._delivery.deliver(results, transaction.appended)
 
     def _attempt_single(self, job: _Job, transaction: SqliteTransaction) -> Result:
@@ -197,6 +210,14 @@ class Writer:
             connection.close()  # Rolls back what is open.
         except sqlite3.Error as error:
             log.warning("closing the database failed: %s", error)
+
+    def _checkpoint(self) -> None:
+        """Work the write-ahead log into the file; the next commits overwrite it from its beginning."""
+        self._checkpoint_at = None
+        try:
+            self._connected().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.Error as error:
+            self._recover(error)
 
     def _erase(self) -> None:
         """Cut the write-ahead log off: it holds earlier versions of pages, deleted texts among them."""
