@@ -24,7 +24,10 @@ COUNTED = 1_000
 _MAX_KEYS = 16
 """Tokens of a query that are looked up; more of them are left to the verification."""
 
-_FIRST_CHUNK, _LARGEST_CHUNK = 8, 512
+_SMALLEST_CHUNK, _LARGEST_CHUNK = 2, 512
+"""Postings of one conversation that are fetched together. At first those of all are, twice as many as are asked for:
+that is mostly enough, and of five hundred conversations it is two each. Where more are needed, they become four times
+as many each time."""
 
 _ID_BITS = 53
 _LATEST = 1 << _ID_BITS
@@ -77,7 +80,7 @@ class StoredSearch:
             hits: list[Entry] = []
             room = max_bytes
             last: Candidate | None = None
-            candidates = await _Candidates.begin(reader, wanted, readable, before)
+            candidates = await _Candidates.begin(reader, wanted, readable, before, limit + 1)
             while True:
                 # One more than is asked for tells whether there are more.
                 some = await candidates.take(limit - len(hits) + 1)
@@ -123,9 +126,9 @@ class _Candidates:
 
     @classmethod
     async def begin(
-        cls, reader: Reader, wanted: set[int], readable: Mapping[int, int], before: int | None
+        cls, reader: Reader, wanted: set[int], readable: Mapping[int, int], before: int | None, likely: int
     ) -> _Candidates:
-        """The candidates for all of ``wanted``, older than the position ``before``."""
+        """The candidates for all of ``wanted``, older than the position ``before``, of which ``likely`` are needed."""
         counted = await reader.each(
             "SELECT ?, COUNT(*) FROM (SELECT 1 FROM search_token WHERE token = ? LIMIT ?) n",
             [(token, token, COUNTED) for token in wanted],
@@ -134,10 +137,11 @@ class _Candidates:
         rarest, *others = sorted(wanted, key=lambda token: (counts[token], token))
         made = cls(reader, rarest, others[: _MAX_KEYS - 1], readable)
         end = None if before is None else _unpack(before)
-        if counts[rarest] < min(COUNTED, len(readable) * _FIRST_CHUNK):
+        chunk = max(_SMALLEST_CHUNK, 2 * likely // max(1, len(readable)))
+        if counts[rarest] < min(COUNTED, len(readable) * chunk):
             made._add(row for row in await made._all() if end is None or row[:3] < end)
         else:
-            await made._begin(end)
+            await made._begin(end, chunk)
         return made
 
     @property
@@ -160,14 +164,14 @@ class _Candidates:
     async def _all(self) -> list[Row]:
         return await self._reader.rows(self._sql, *self._key)
 
-    async def _begin(self, end: Candidate | None) -> None:
+    async def _begin(self, end: Candidate | None, chunk: int) -> None:
         for conv in self._readable:
             if end is None:
                 self._oldest[conv] = _LATEST, _LATEST
             else:
                 # Of each conversation what is older than the end in the order of (at, conv, seq).
                 self._oldest[conv] = end[0], end[2] if conv == end[1] else 0 if conv > end[1] else _LATEST
-        await self._fill(list(self._readable), _FIRST_CHUNK)
+        await self._fill(list(self._readable), chunk)
 
     async def _consumed(self, conv: int) -> None:
         if conv not in self._buffered:
