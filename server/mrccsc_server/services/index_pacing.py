@@ -16,7 +16,10 @@ PAUSE = 0.2
 """Seconds between two looks for entries to index: what was sent is found well within two seconds."""
 
 BATCH = 256
-"""Entries indexed in one transaction, few enough not to hold up a commit for long."""
+"""Entries indexed in one transaction."""
+
+BATCH_BUSY = 64
+"""And on a busy node, where messages wait for that transaction."""
 
 REST = 1.0
 """Where more are behind, indexing rests so many times as long as it has worked."""
@@ -65,19 +68,21 @@ class IndexPacing:
     async def run(self) -> None:
         """Do so until cancelled."""
         clock = self._clock
+        busy = False
         while True:
             began = clock()
+            most = BATCH_BUSY if busy else BATCH
             try:
-                done = await self._search.index(BATCH)
+                done = await self._search.index(most)
             except Refusal:
                 done = 0
             except Exception:
                 log.exception("Indexing failed; it goes on with the next entries")
                 done = 0
             worked = clock() - began
-            pause = PAUSE if done < BATCH else min(REST_MAX, REST * worked)
+            pause = PAUSE if done < most else min(REST_MAX, REST * worked)
             ends = clock() + min(REST_MAX, REST_BUSY * worked)
-            while await self._is_busy(pause) and clock() < ends:
+            while (busy := await self._is_busy(pause)) and clock() < ends:
                 pause = PAUSE
 
     async def _is_busy(self, seconds: float) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mrccsc_server.services.index_pacing import CROWDED, PAUSE, REST_MAX, IndexPacing
+from mrccsc_server.services.index_pacing import BATCH, BATCH_BUSY, CROWDED, PAUSE, REST_MAX, IndexPacing
 
 WORK = 0.01
 """Seconds of one piece of indexing."""
@@ -22,6 +22,7 @@ class Node:
     def __init__(self, *, share: float = 0.0, operations: int = 1, work: float = WORK, behind: bool = True) -> None:
         self.time = 0.0
         self.pauses: list[float] = []
+        self.pieces: list[int] = []
         self._share = share
         self._operations = operations
         self._work = work
@@ -31,6 +32,7 @@ class Node:
         self._wanted = 0
 
     async def index(self, most: int) -> int:
+        self.pieces.append(most)
         self.time += self._work
         return most if self._behind else most - 1
 
@@ -58,6 +60,15 @@ async def test_the_index_is_worked_off_where_there_is_time(node: dict[str, Any])
 async def test_it_rests_where_the_node_uses_its_core_or_many_share_a_commit(node: dict[str, Any]) -> None:
     # At least 49 times as long as it worked, looking up after each pause.
     assert await Node(**node).rests(8) == [WORK, *[PAUSE] * 3] * 2
+
+
+async def test_pieces_are_small_while_the_node_is_busy() -> None:
+    node = Node(share=0.9)
+    await node.rests(8)
+    assert node.pieces == [BATCH, BATCH_BUSY, BATCH_BUSY]
+    idle = Node(share=0.5)
+    await idle.rests(2)
+    assert idle.pieces == [BATCH] * 3
 
 
 async def test_it_looks_again_after_a_pause_when_nothing_is_behind() -> None:
