@@ -29,43 +29,43 @@ acts = st.lists(
 @given(st.integers(0, 5), st.integers(0, 600), acts)
 def test_settled_rows_stand_where_a_list_of_heights_says(seed: int, count: int, steps: list[tuple]) -> None:
     known = heights(seed)
-    ledger = HeightIndex(lambda ordinal: known[ordinal])
-    ledger.reset(ORIGIN, ORIGIN + count)
+    index = HeightIndex(lambda ordinal: known[ordinal])
+    index.reset(ORIGIN, ORIGIN + count)
     for what, one, two in steps:
         match what:
             case "grow":
-                first = max(ledger.first - one, ORIGIN - 3 * BLOCK) if len(ledger) else ledger.first
-                ledger.grow(first, min(ledger.end + two, ORIGIN + 6 * BLOCK))
+                first = max(index.first - one, ORIGIN - 3 * BLOCK) if len(index) else index.first
+                index.grow(first, min(index.end + two, ORIGIN + 6 * BLOCK))
             case "cut":
-                ledger.cut(max(ledger.end - one, ledger.first))
-            case "settle" if len(ledger):
-                low = ledger.first + one % len(ledger)
-                ledger.settle(low, low + two)
-            case "change" if len(ledger):
-                ordinal = ledger.first + one % len(ledger)
+                index.cut(max(index.end - one, index.first))
+            case "settle" if len(index):
+                low = index.first + one % len(index)
+                index.settle(low, low + two)
+            case "change" if len(index):
+                ordinal = index.first + one % len(index)
                 known[ordinal] = two
-                ledger.remeasure(ordinal)
-    if not len(ledger):
-        assert ledger.total == 0
+                index.remeasure(ordinal)
+    if not len(index):
+        assert index.total == 0
         return
-    ledger.settle(ledger.first, ledger.end - 1)
+    index.settle(index.first, index.end - 1)
     line = 0
-    for ordinal in range(ledger.first, ledger.end):
-        assert ledger.top(ordinal) == line
-        assert ledger.height(ordinal) == known[ordinal]
-        assert ledger.place(line) == (ordinal, 0)
-        assert ledger.place(line + known[ordinal] - 1) == (ordinal, known[ordinal] - 1)
+    for ordinal in range(index.first, index.end):
+        assert index.top(ordinal) == line
+        assert index.height(ordinal) == known[ordinal]
+        assert index.place(line) == (ordinal, 0)
+        assert index.place(line + known[ordinal] - 1) == (ordinal, known[ordinal] - 1)
         line += known[ordinal]
-    assert ledger.total == line
+    assert index.total == line
 
 
 @given(st.integers(0, 5), st.integers(1, 700), st.integers(-10, 9000))
 def test_any_line_of_an_estimate_is_a_row(seed: int, count: int, line: int) -> None:
     known = heights(seed)
-    ledger = HeightIndex(lambda ordinal: known[ordinal])
-    ledger.reset(ORIGIN, ORIGIN + count)
-    ordinal, _ = ledger.place(line)
-    assert ledger.first <= ordinal < ledger.end
+    index = HeightIndex(lambda ordinal: known[ordinal])
+    index.reset(ORIGIN, ORIGIN + count)
+    ordinal, _ = index.place(line)
+    assert index.first <= ordinal < index.end
 
 
 def test_a_hundred_thousand_rows_cost_a_few_measurements() -> None:
@@ -76,10 +76,10 @@ def test_a_hundred_thousand_rows_cost_a_few_measurements() -> None:
         asked += 1
         return 3
 
-    ledger = HeightIndex(measure)
-    ledger.reset(ORIGIN, ORIGIN + 100_000)
+    index = HeightIndex(measure)
+    index.reset(ORIGIN, ORIGIN + 100_000)
     assert asked <= 5 * (100_000 // BLOCK + 1)
-    assert ledger.total == 300_000
+    assert index.total == 300_000
     asked = 0
-    ledger.grow(ORIGIN - 200, ORIGIN + 100_001)
+    index.grow(ORIGIN - 200, ORIGIN + 100_001)
     assert asked < 2 * BLOCK

@@ -93,7 +93,7 @@ def test_heights_and_lines_are_in_step() -> None:
     store = Store()
     for spacious in (True, False):
         for width in (9, 31, 72):
-            scene = RowRenderer(store, 1, width=width, spacious=spacious, divider=40)
+            renderer = RowRenderer(store, 1, width=width, spacious=spacious, divider=40)
             before: Message | Notice | Pending | None = None
             for seq in range(1, 400):
                 at = seq * chance.choice((1_000, 40_000))
@@ -107,5 +107,5 @@ def test_heights_and_lines_are_in_step() -> None:
                 else:
                     by = chance.choice((0, 2, 2, 2, 3))
                     item = Message(1, seq, by, at, None, text, text, seq, reply_to=chance.choice((None, None, 1)))
-                assert scene.height(item, before) == len(scene.lines(item, before))
+                assert renderer.height(item, before) == len(renderer.lines(item, before))
                 before = item

@@ -69,6 +69,8 @@ class BatchWriter:
         Never raises for what is wrong with a socket: that shows when it is written to otherwise.
         """
         number = len(parts)
+        if not number:
+            return []
         data = b"".join([data for _, data in parts])
         address = ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0
         place = _FIXED.size

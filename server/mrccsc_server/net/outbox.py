@@ -11,7 +11,7 @@ HIGH_WATER = 65_536
 """Bytes in the transport at which it asks for a pause; what comes then waits in the outbox."""
 
 FLUSHES_A_TURN = 100
-"""Connections written to before the event loop gets a turn."""
+"""Connections written to before the event loop gets a turn; at most :data:`.batch_write.MOST`."""
 
 LEAST_TOGETHER = 4
 """Connections that are worth a batch: below, a write each is cheaper."""
@@ -113,6 +113,7 @@ class Outbox:
 
     def take_direct(self) -> bytes | None:
         """What waits, where it may be written past the transport: it is little, and the transport has nothing."""
+        # What uvloop has queued is not in that size until it has tried to write it, which it does before the next turn.
         if (
             0 < self._queued <= LARGEST_TOGETHER
             and self.descriptor >= 0

@@ -72,10 +72,10 @@ class Services:
         self.rooms = Rooms(store, self.live, self.presence, bus, self.digest, spawn)
         self.reading = Reading(store)
         self.indexing = IndexPacing(store.search)
-        hearer = HintDispatcher(
+        hint_dispatcher = HintDispatcher(
             store, self.live, self.gaps, self.sweep, self.renewal, self.presence, self.sign_in, self.rates, attend
         )
-        bus.listen(hearer)
+        bus.listen(hint_dispatcher)
 
     def start(self) -> None:
         """Set going what runs as long as the node: committing, indexing, sweeping."""

@@ -8,14 +8,16 @@ import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Self
 
 import pytest
+import trustme
 import uvloop
 
 from mrccsc_server.net.admission import Admission
 from mrccsc_server.net.connection import Connection
-from mrccsc_server.net.listener import Listener, bind
+from mrccsc_server.net.listener import Listener, bind, load_tls
 from mrccsc_server.net.proxies import Network, Proxies
 from mrccsc_server.net.registry import Registry
 from mrccsc_server.security.throttle import Throttle
@@ -210,6 +212,25 @@ async def _stage() -> AsyncIterator[Stage]:
     yield stage
     await stage.close()
     assert not problems
+
+
+class Certificates:
+    def __init__(self, folder: Path) -> None:
+        authority = trustme.CA()
+        issued = authority.issue_cert("localhost", "127.0.0.1")
+        self.certificate = folder / "server.pem"
+        self.key = folder / "server.key"
+        issued.private_key_pem.write_to_path(self.key)
+        for part in issued.cert_chain_pems:
+            part.write_to_path(self.certificate, append=True)
+        self.server = load_tls(self.certificate, self.key)
+        self.client = ssl.create_default_context()
+        authority.configure_trust(self.client)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("tls"))
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

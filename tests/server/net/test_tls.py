@@ -8,31 +8,11 @@ import ssl
 from pathlib import Path
 
 import pytest
-import trustme
 
 from mrccsc_server.net import intake
 from mrccsc_server.net.listener import NEEDS_TLS, load_tls
-from tests.server.net.conftest import Stage
+from tests.server.net.conftest import Certificates, Stage
 from tests.waiting import wait_until
-
-
-class Certificates:
-    def __init__(self, folder: Path) -> None:
-        authority = trustme.CA()
-        issued = authority.issue_cert("localhost", "127.0.0.1")
-        self.certificate = folder / "server.pem"
-        self.key = folder / "server.key"
-        issued.private_key_pem.write_to_path(self.key)
-        for part in issued.cert_chain_pems:
-            part.write_to_path(self.certificate, append=True)
-        self.server = load_tls(self.certificate, self.key)
-        self.client = ssl.create_default_context()
-        authority.configure_trust(self.client)
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return Certificates(tmp_path_factory.mktemp("tls"))
 
 
 async def test_a_client_chats_over_tls(stage: Stage, certificates: Certificates) -> None:

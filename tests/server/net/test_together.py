@@ -7,7 +7,7 @@ import random
 import socket
 import struct
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -15,17 +15,11 @@ from mrccsc_server.net import batch_write
 from mrccsc_server.net.batch_write import BatchWriter, batch_writer
 from mrccsc_server.net.outbox import LARGEST_TOGETHER
 from mrccsc_shared.codec import encode
-from tests.server.net.conftest import Node, Peer, Stage
-from tests.server.net.test_tls import Certificates
+from tests.server.net.conftest import Certificates, Node, Peer, Stage
 from tests.waiting import wait_until
 
 PEERS = 12
 TICKS = 400
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return Certificates(tmp_path_factory.mktemp("tls"))
 
 
 def lines(seed: int) -> list[bytes]:
@@ -42,10 +36,10 @@ async def tell_all(node: Node, said: list[bytes]) -> None:
         await asyncio.sleep(0)
 
 
-async def read_haltingly(peer: Peer) -> None:
+async def read_haltingly(peer: Peer, chance: random.Random) -> None:
     while True:
         peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        for _ in range(random.randrange(40)):
+        for _ in range(chance.randrange(40)):
             await asyncio.sleep(0)
         peer.writer.transport.resume_reading()  # type: ignore[attr-defined]
         await asyncio.sleep(0)
@@ -64,7 +58,8 @@ async def test_all_get_every_line_whole_and_in_order_however_slowly_they_read(
     for listening in node.sockets:  # What it accepts has its buffers.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2**16)
     peers = [await (await stage.peer(node, tls[1])).sign_in() for _ in range(PEERS)]
-    slow = [asyncio.create_task(read_haltingly(peer)) for peer in peers[: PEERS // 2]]
+    chance = random.Random(1)
+    slow = [asyncio.create_task(read_haltingly(peer, chance)) for peer in peers[: PEERS // 2]]
     await tell_all(node, lines(seed=1))
     for task in slow:
         task.cancel()
@@ -91,21 +86,21 @@ def writer() -> BatchWriter:
     return made
 
 
-def test_what_was_taken_of_each_is_told(request: pytest.FixtureRequest) -> None:
-    pairs = [socket.socketpair() for _ in range(4)]
-    request.addfinalizer(lambda: [sock.close() for pair in pairs for sock in pair] and None)
-    for near, _ in pairs:
-        near.setblocking(False)
-    (_, first), (full, _), (_, gone), (_, last) = pairs
-    full.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
-    with suppress(BlockingIOError):
-        while True:
-            full.send(b"x" * 1_000)
-    gone.close()
-    parts = [(near.fileno(), b"to %d" % number) for number, (near, _) in enumerate(pairs)]
-    assert writer().write(parts) == [4, 0, 0, 4]
-    assert first.recv(100) == b"to 0"
-    assert last.recv(100) == b"to 3"
+def test_what_was_taken_of_each_is_told() -> None:
+    with ExitStack() as stack:
+        pairs = [tuple(map(stack.enter_context, socket.socketpair())) for _ in range(4)]
+        for near, _ in pairs:
+            near.setblocking(False)
+        (_, first), (full, _), (_, gone), (_, last) = pairs
+        full.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+        with suppress(BlockingIOError):
+            while True:
+                full.send(b"x" * 1_000)
+        gone.close()
+        parts = [(near.fileno(), b"to %d" % number) for number, (near, _) in enumerate(pairs)]
+        assert writer().write(parts) == [4, 0, 0, 4]
+        assert first.recv(100) == b"to 0"
+        assert last.recv(100) == b"to 3"
 
 
 def test_nothing_to_write_and_as_much_as_goes() -> None:
