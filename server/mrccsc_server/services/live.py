@@ -112,7 +112,7 @@ class Live:
         linked = {conv: self._link(live, conv) for conv in heads}
         for conv in strange:
             self._gap_handler.entered(conv)
-        first = session.first_held()
+        first = session.first_held(heads)
         for conv, head in heads.items():
             applied = linked[conv].applied
             if applied is not None and applied > head and first.get(conv, applied + 1) > head + 1:

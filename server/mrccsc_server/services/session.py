@@ -153,11 +153,13 @@ class Session:
         floors = self._floors
         self._floors = {conv: floor for conv, seq in delivered if (floor := floors.get(conv, 0)) > seq}
 
-    def first_held(self) -> Mapping[int, int]:
-        """The lowest seq that is held, by conversation."""
+    def first_held(self, heads: Mapping[int, int]) -> Mapping[int, int]:
+        """The lowest seq that is held, by conversation, above those ``heads``: what is below may be of an earlier stay,
+        after which the user came back unheard.
+        """
         first: dict[int, int] = {}
         for one in self._held or ():
-            if isinstance(one, _Held) and one.what != "facts":
+            if isinstance(one, _Held) and one.what != "facts" and one.seq > heads.get(one.conv, 0):
                 first[one.conv] = min(one.seq, first.get(one.conv, one.seq))
         return first
 

@@ -275,6 +275,29 @@ def test_a_snapshot_that_is_behind_is_read_again() -> None:
     assert slow_ears.seqs() == [3]
 
 
+def test_a_snapshot_from_between_two_stays_that_were_heard_of_is_read_again() -> None:
+    """What is held of an earlier stay does not make up for what nobody here has heard of since the snapshot."""
+    live, group = Live(Wanted()), Group()
+    group.members.add(BOB)
+    opened(live, BOB, group)
+    ears = Ears()
+    waiting = session(BOB, ears)
+    live.enter(waiting)
+    live.watch(waiting, group.heads(BOB))
+    live.deliver(Arrival(group.message()))
+    live.deliver(Arrival(group.leave(BOB)))
+    group.join(BOB)
+    between = group.heads(BOB)
+    group.leave(BOB)
+    live.deliver(Arrival(Stored(group.join(BOB).entry)))
+    live.settle_in(CONV, live.admit(CONV, [BOB]), {BOB: group.view(group.head)})
+    assert not live.release(waiting, encode({"type": "ready"}), between)
+    assert ears.lines == []
+    assert live.release(waiting, encode({"type": "ready"}), group.heads(BOB))
+    live.deliver(Arrival(group.message()))
+    assert ears.seqs() == [group.head]
+
+
 def test_old_news_bring_nobody_into_a_conversation() -> None:
     """The hint of a join may come when the stay has ended: the database is asked instead."""
     wanted, group = Wanted(), Group()
