@@ -198,7 +198,8 @@ async def begin_epoch(*options: str, environ: Mapping[str, str] | None = None) -
     )
     said, _ = await process.communicate()
     assert process.returncode == 0, said
-    return said.decode().removeprefix("The new epoch is ").partition(";")[0]
+    # Before that it may say that it waits for a node that was killed.
+    return said.decode().rpartition("The new epoch is ")[2].partition(";")[0]
 
 
 def server_environ() -> dict[str, str]:

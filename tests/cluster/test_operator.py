@@ -137,6 +137,13 @@ async def test_an_epoch_is_not_changed_under_running_nodes(site: Site) -> None:
     assert "node-1, node-2, node-3" in said
 
 
+async def test_nodes_that_were_killed_hold_up_a_new_epoch_for_as_long_as_their_leases_last(site: Site) -> None:
+    for node in site.nodes:
+        await site.do(node.kill)
+    said = await operate(site, "new-epoch")
+    assert re.search(r"^node-1, node-2, node-3 .*\nThe new epoch is [-0-9a-f]{36};", said, re.MULTILINE), said
+
+
 async def test_without_a_bus_it_says_so(site: Site) -> None:
     assert "alone" in await operate(site, "nodes", "--bus", "memory:", code=2)
     await site.do(site.cluster.redis.kill)

@@ -22,6 +22,7 @@ GONE_WITHIN = 30.0
 """Seconds that a draining node gets to be gone: its own bound, and that of its lease."""
 
 LOOK_EVERY = 0.3
+"""Seconds between two looks at who is still there."""
 
 _HEAD = ("NODE", "ADDRESS", "VERSION", "SINCE", "CONNECTIONS", "STATE")
 

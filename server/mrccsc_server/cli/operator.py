@@ -101,9 +101,23 @@ def _nobody_serving(settings: Settings) -> Iterator[None]:
         with DataFolder(settings.data_dir).locked():
             yield
         return
-    if not settings.alone and (names := ", ".join(node.name for node in nodes.live(settings))):
-        raise StartError(f"Stop all nodes first; these still run: {names}.")
+    if not settings.alone:
+        _await_the_end_of_all_nodes(settings)
     yield
+
+
+def _await_the_end_of_all_nodes(settings: Settings) -> None:
+    """One that was killed is on the bus until its lease has lapsed. Raises :class:`StartError` for those that run."""
+    lease = settings.limits.lease_time
+    lapsed = time.monotonic() + lease + nodes.LOOK_EVERY
+    said = False
+    while names := ", ".join(node.name for node in nodes.live(settings)):
+        if time.monotonic() > lapsed:
+            raise StartError(f"Stop all nodes first; these still run: {names}.")
+        if not said:
+            print(f"{names} may still run: a node that was killed is gone after {lease:g} s …", flush=True)
+            said = True
+        time.sleep(nodes.LOOK_EVERY)
 
 
 @asynccontextmanager
