@@ -11,6 +11,7 @@ from mrccsc_server.storage import views
 from mrccsc_server.storage.database import Database, Reader, Row
 from mrccsc_server.storage.entries import read_spans
 from mrccsc_server.storage.indexing import Indexer, author, number
+from mrccsc_server.storage.views import Readable
 from mrccsc_shared.entry import Entry
 from mrccsc_shared.errors import ErrorCode, Refusal
 from mrccsc_shared.text import fold
@@ -25,9 +26,13 @@ _MAX_KEYS = 16
 """Tokens of a query that are looked up; more of them are left to the verification."""
 
 _SMALLEST_CHUNK, _LARGEST_CHUNK = 2, 512
-"""Postings of one conversation that are fetched together. At first those of all are, twice as many as are asked for:
-that is mostly enough, and of five hundred conversations it is two each. Where more are needed, they become four times
-as many each time."""
+"""Postings of one conversation that are fetched together, at first twice as many as are asked for from as many
+conversations as are looked into: that is mostly enough. Where more are needed, they become four times as many each
+time."""
+
+_FIRST_CONVERSATIONS = 32
+"""Conversations that are looked into at first, the most recent ones: of five hundred, they mostly have what is newest.
+Where more are needed, they become four times as many each time."""
 
 _ID_BITS = 53
 _LATEST = 1 << _ID_BITS
@@ -103,10 +108,11 @@ class StoredSearch:
 
 class _Candidates:
     """The readable messages with the rarest token, newest first: a merge of each conversation's own list of them,
-    which are fetched as they are asked for.
+    which are fetched as they are asked for. A conversation is looked into when its newest entry is newer than what has
+    its turn.
     """
 
-    def __init__(self, reader: Reader, token: int, others: Sequence[int], readable: Mapping[int, int]) -> None:
+    def __init__(self, reader: Reader, token: int, others: Sequence[int], readable: Mapping[int, Readable]) -> None:
         self._reader = reader
         self._readable = readable
         has_others = " AND ".join(
@@ -121,12 +127,16 @@ class _Candidates:
         """How many of the heap's are a conversation's, where there may be more of it."""
         self._oldest: dict[int, tuple[int, int]] = {}
         self._chunks: dict[int, int] = {}
+        self._unopened: list[tuple[int, int]] = []
+        """Conversations that are not looked into, each after the time that nothing in it is newer than; ascending."""
+        self._likely = 0
+        self._width = _FIRST_CONVERSATIONS
         self.examined = 0
         self.last: Candidate | None = None
 
     @classmethod
     async def begin(
-        cls, reader: Reader, wanted: set[int], readable: Mapping[int, int], before: int | None, likely: int
+        cls, reader: Reader, wanted: set[int], readable: Mapping[int, Readable], before: int | None, likely: int
     ) -> _Candidates:
         """The candidates for all of ``wanted``, older than the position ``before``, of which ``likely`` are needed."""
         counted = await reader.each(
@@ -137,22 +147,25 @@ class _Candidates:
         rarest, *others = sorted(wanted, key=lambda token: (counts[token], token))
         made = cls(reader, rarest, others[: _MAX_KEYS - 1], readable)
         end = None if before is None else _unpack(before)
-        chunk = max(_SMALLEST_CHUNK, 2 * likely // max(1, len(readable)))
-        if counts[rarest] < min(COUNTED, len(readable) * chunk):
+        if counts[rarest] < min(COUNTED, max(2 * likely, _SMALLEST_CHUNK * len(readable))):
             made._add(row for row in await made._all() if end is None or row[:3] < end)
         else:
-            await made._begin(end, chunk)
+            made._begin(end, likely)
         return made
 
     @property
     def exhausted(self) -> bool:
         """Whether there are no more of them."""
-        return not self._heap
+        return not self._heap and not self._unopened
 
     async def take(self, count: int) -> list[Candidate]:
         """The next ones that have the other tokens too: at most ``count``, fewer where too many have been examined."""
         taken: list[Candidate] = []
-        while self._heap and len(taken) < count and self.examined < MAX_EXAMINED:
+        while len(taken) < count and self.examined < MAX_EXAMINED:
+            while self._unopened and (not self._heap or self._unopened[-1] >= self._next):
+                await self._open()
+            if not self._heap:
+                break
             at, conv, seq, matches = heapq.heappop(self._heap)
             self.last = candidate = (-at, -conv, -seq)
             self.examined += 1
@@ -164,14 +177,28 @@ class _Candidates:
     async def _all(self) -> list[Row]:
         return await self._reader.rows(self._sql, *self._key)
 
-    async def _begin(self, end: Candidate | None, chunk: int) -> None:
+    def _begin(self, end: Candidate | None, likely: int) -> None:
         for conv in self._readable:
             if end is None:
                 self._oldest[conv] = _LATEST, _LATEST
             else:
                 # Of each conversation what is older than the end in the order of (at, conv, seq).
                 self._oldest[conv] = end[0], end[2] if conv == end[1] else 0 if conv > end[1] else _LATEST
-        await self._fill(list(self._readable), chunk)
+        self._unopened = sorted((min(seen.at, self._oldest[conv][0]), conv) for conv, seen in self._readable.items())
+        self._likely = likely
+
+    @property
+    def _next(self) -> tuple[int, int]:
+        """When and where what has its turn was said."""
+        at, conv, *_ = self._heap[0]
+        return -at, -conv
+
+    async def _open(self) -> None:
+        """Look into the most recent conversations that are left."""
+        convs = [conv for _, conv in self._unopened[-self._width :]]
+        del self._unopened[-self._width :]
+        self._width *= 4
+        await self._fill(convs, max(_SMALLEST_CHUNK, 2 * self._likely // len(convs)))
 
     async def _consumed(self, conv: int) -> None:
         if conv not in self._buffered:
@@ -189,7 +216,7 @@ class _Candidates:
         left = dict.fromkeys(convs, chunk)
         for at, conv, seq, _ in found:
             self._oldest[conv] = min(self._oldest[conv], (at, seq))
-            left[conv] -= seq >= self._readable[conv]
+            left[conv] -= seq >= self._readable[conv].first
         self._add(found)
         for conv, missing in left.items():
             self._chunks[conv] = chunk
@@ -200,7 +227,7 @@ class _Candidates:
 
     def _add(self, found: Iterable[Row]) -> None:
         for at, conv, seq, matches in found:
-            if conv in self._readable and seq >= self._readable[conv]:
+            if conv in self._readable and seq >= self._readable[conv].first:
                 heapq.heappush(self._heap, (-at, -conv, -seq, bool(matches)))
 
 

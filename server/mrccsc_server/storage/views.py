@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 from mrccsc_server.domain.permissions import first_readable, require_member
 from mrccsc_server.domain.state import ConversationState, Membership
@@ -75,9 +76,18 @@ async def memberships(reader: Reader, users: Collection[int], since: int | None 
     return found
 
 
-async def readable(reader: Reader, user: int) -> dict[int, int]:
-    """The user's conversations, each with the first seq that they may read."""
-    return {
-        row[0]: first_readable(rows.conversation_state(row[:_MEMBER_AT]), rows.membership(row[_MEMBER_AT:]))
-        for row in await reader.rows(_READABLE, user)
-    }
+class Readable(NamedTuple):
+    """What a member may read of a conversation: from the seq ``first`` on, the newest entry being of the time ``at``."""
+
+    first: int
+    at: int
+
+
+async def readable(reader: Reader, user: int) -> dict[int, Readable]:
+    """What a user may read, by conversation."""
+    found = {}
+    for row in await reader.rows(_READABLE, user):
+        conversation = rows.conversation_state(row[:_MEMBER_AT])
+        first = first_readable(conversation, rows.membership(row[_MEMBER_AT:]))
+        found[conversation.conv] = Readable(first, conversation.at)
+    return found

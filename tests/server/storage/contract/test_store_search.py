@@ -98,6 +98,28 @@ async def test_pages_of_hits_meet_without_gap_or_overlap(scene: Scene) -> None:
         assert found == sorted(set(found), reverse=True)
 
 
+async def test_of_many_conversations_the_newest_hits_come_first(scene: Scene) -> None:
+    """More than are looked into at first; those that were quiet lately have a share of what is found, too."""
+    ann = await scene.user("ann")
+    convs = [await scene.group(ann) for _ in range(45)]
+    for step in (1, 2, 3, 7, 4):
+        await scene.done(*(send(conv, ann, f"needle {step}") for conv in convs[::step]))
+    await scene.done(*(send(conv, ann, "hay") for conv in convs[::5]))
+    await scene.indexed()
+    logs = [await scene.log(conv) for conv in convs]
+    said = [(hit["at"], hit["conv"], hit["seq"]) for log in logs for hit in log if "needle" in hit.get("text", "")]
+    found: list[tuple[int, int, int]] = []
+    before: int | None = None
+    while True:
+        hits, before = await scene.store.search.find(
+            ann, "needle", conv=None, by=None, before=before, limit=7, max_bytes=ROOM
+        )
+        found += [(hit["at"], hit["conv"], hit["seq"]) for hit in hits]
+        if before is None:
+            break
+    assert found == sorted(said, reverse=True)
+
+
 async def test_a_page_of_hits_ends_early_where_its_bytes_are_used_up(scene: Scene) -> None:
     ann = await scene.user("ann")
     conv = await scene.group(ann)
