@@ -38,6 +38,25 @@ def parse(argv: list[str]) -> dict[str, Any]:
 
 
 def _build() -> _Parser:
+    common = _common()
+    parser = _Parser(
+        prog="mrccsc-server",
+        usage="mrccsc-server [OPTION ...] [COMMAND]",
+        description="The MRCCSC chat server. Without a command it serves.",
+        epilog="Every option can also be set as MRCCSC_OPTION in the environment or in the file. "
+        "Flags win over the environment, which wins over the file.",
+        parents=[common],
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    _add_options(parser)
+    parser.set_defaults(command="serve")
+    _add_commands(parser, common)
+    return parser
+
+
+def _common() -> _Parser:
+    """What is the same for serving and for all commands."""
     common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     common.add_argument("--config", metavar="FILE", help="TOML file with these options and a [limits] table")
     common.add_argument("--data-dir", metavar="DIR", help="folder of the database and the lock")
@@ -49,17 +68,10 @@ def _build() -> _Parser:
     common.add_argument("--database-password-file", metavar="FILE", help="the database's password, on one line")
     common.add_argument("--bus", metavar="URL", help="redis://host:6379/0 (default memory: for a node alone)")
     common.add_argument("--bus-password-file", metavar="FILE", help="the bus's password, on one line")
+    return common
 
-    parser = _Parser(
-        prog="mrccsc-server",
-        usage="mrccsc-server [OPTION ...] [COMMAND]",
-        description="The MRCCSC chat server. Without a command it serves.",
-        epilog="Every option can also be set as MRCCSC_OPTION in the environment or in the file. "
-        "Flags win over the environment, which wins over the file.",
-        parents=[common],
-        argument_default=argparse.SUPPRESS,
-        allow_abbrev=False,
-    )
+
+def _add_options(parser: _Parser) -> None:
     parser.add_argument("--version", action="version", version=f"mrccsc-server {__version__}")
     parser.add_argument("--host", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", help="port to listen on; 0 picks one (8000)")
@@ -82,8 +94,9 @@ def _build() -> _Parser:
     parser.add_argument("--exit-when-empty", metavar="SECONDS", help="end when nobody was connected for so long")
     parser.add_argument("--log-format", metavar="FORM", help="text or json (text)")
     parser.add_argument("--log-level", metavar="LEVEL", help="debug, info, warning or error (info)")
-    parser.set_defaults(command="serve")
 
+
+def _add_commands(parser: _Parser, common: _Parser) -> None:
     commands = parser.add_subparsers(
         title="commands for the operator", metavar="COMMAND", parser_class=_Parser, prog="mrccsc-server"
     )
@@ -108,7 +121,6 @@ def _build() -> _Parser:
             command.add_argument("--json", action="store_true", default=False, help="for scripts: a JSON array")
         if name == "drain":
             command.add_argument("name", metavar="NODE", help="its name or address")
-    return parser
 
 
 def _count(value: str) -> int:

@@ -8,6 +8,7 @@ its order, and answered from the commit's own step, so that its answer stands wh
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from mrccsc_server.domain.operations import Operation
@@ -39,20 +40,33 @@ def operation(
     build: Build, reply: Reply, *, rate: Rate, acked: bool
 ) -> Callable[[Services, Connection, Session, Any], None]:
     """What queues a request, counted under ``rate``; with ``acked`` its answer stands for the entry."""
+    return _Handler(build, reply, rate, acked).handle
 
-    def handle(services: Services, connection: Connection, session: Session, request: Any) -> None:
-        operation = build(services, session, request)
-        throttle = services.rates.by_name[rate]
+
+@dataclass(frozen=True, slots=True)
+class _Handler:
+    """How requests of one type become operations."""
+
+    build: Build
+    reply: Reply
+    rate: Rate
+    acked: bool
+
+    def handle(self, services: Services, connection: Connection, session: Session, request: Any) -> None:
+        """Queue a request. Raises :class:`Refusal`."""
+        operation = self.build(services, session, request)
+        throttle = services.rates.by_name[self.rate]
         if wait := throttle.take(session.user):
             limited = Refusal(ErrorCode.RATE_LIMITED, retry_after=wait)
             if request.cid is None:
                 raise limited
             # A retry costs nothing: only the store can tell whether this is one.
-            services.background.spawn(retry(services, connection, session, operation, request.id, limited))
+            services.background.spawn(self._retry(services, connection, session, operation, request.id, limited))
             return
-        submit(services, connection, session, operation, request.id, throttle)
+        self._submit(services, connection, session, operation, request.id, throttle)
 
-    def submit(
+    def _submit(
+        self,
         services: Services,
         connection: Connection,
         session: Session,
@@ -60,26 +74,30 @@ def operation(
         re: int,
         taken: Throttle | None,
     ) -> None:
+        reply = self.reply
+
         def done(outcome: Outcome) -> None:
-            if isinstance(outcome, Stored):
-                reply(services, connection, session, operation, re, outcome)
-            elif isinstance(outcome, Refusal):
+            if isinstance(outcome, Refusal):
                 refuse(services, connection, re, outcome)
-            else:
-                if outcome.known and taken is not None:
-                    taken.give_back(session.user)
-                reply(services, connection, session, operation, re, outcome)
+                return
+            if taken is not None and isinstance(outcome, Duplicate) and outcome.known:
+                taken.give_back(session.user)
+            reply(services, connection, session, operation, re, outcome)
 
-        services.log.submit(operation, session, done, acked=acked)
+        services.log.submit(operation, session, done, acked=self.acked)
 
-    async def retry(
-        services: Services, connection: Connection, session: Session, operation: Operation, re: int, limited: Refusal
+    async def _retry(
+        self,
+        services: Services,
+        connection: Connection,
+        session: Session,
+        operation: Operation,
+        re: int,
+        limited: Refusal,
     ) -> None:
         try:
             if await services.store.log.known(operation.conv, operation.by, operation.cid) is None:
                 raise limited
-            submit(services, connection, session, operation, re, None)
+            self._submit(services, connection, session, operation, re, None)
         except Refusal as refusal:
             refuse(services, connection, re, refusal)
-
-    return handle

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
-from mrccsc_server.domain.state import Facts, Needs, ReactionState
+from mrccsc_server.domain.state import Facts, Membership, Needs, ReactionState
 from mrccsc_server.storage import rows
-from mrccsc_server.storage.database import Query, Reader, Transaction
+from mrccsc_server.storage.database import Query, Reader, Row, Transaction
 from mrccsc_server.storage.json_rows import as_one, unpack
 
 _CONVERSATION = f"SELECT {as_one(rows.CONVERSATION)} FROM conversation c WHERE {{}}"
@@ -36,13 +36,29 @@ async def load_facts(transaction: Transaction, need: Needs) -> tuple[Facts, Bodi
     if need.groups:
         await transaction.lock_conversations(need.conversations)
         await transaction.lock_users(need.groups)
+    asked = _queries(need)
+    now = transaction.time
+    if now is None:
+        asked["now"] = transaction.clock
+    elif not asked:
+        return Facts(now), {}
+    found = dict(zip(asked, await transaction.gather(*asked.values()), strict=True))
+    facts = Facts(found["now"][0][0] if now is None else now)
+    bodies = _take(facts, found)
+    facts.groups = dict.fromkeys(need.groups, 0) | facts.groups
+    mentioned = {(conv, facts.names[name]) for conv, name in need.names if name in facts.names} - need.members
+    if mentioned:
+        (more,) = await transaction.gather(Query(_MEMBER, by=_MEMBERSHIP, keys=list(mentioned)))
+        facts.members |= _memberships(more)
+    return facts, bodies
+
+
+def _queries(need: Needs) -> dict[str, Query]:
+    """What to ask for, by the name of the fact."""
     asked: dict[str, Query] = {}
     if need.conversations:
         keys = [(conv,) for conv in need.conversations]
         asked["conversations"] = Query(_CONVERSATION, by=("c.conv",), keys=keys, lock=True)
-    now = transaction.time
-    if now is None:
-        asked["now"] = transaction.clock
     if need.members:
         asked["members"] = Query(_MEMBER, by=_MEMBERSHIP, keys=list(need.members))
     # Most batches are messages, which need nothing of this.
@@ -63,11 +79,13 @@ async def load_facts(transaction: Transaction, need: Needs) -> tuple[Facts, Bodi
         asked["users"] = Query(_USERS, by=("a.user",), keys=[(user,) for user in need.users])
     if need.names:
         asked["names"] = Query(_NAMES, by=("a.username",), keys=[(name,) for name in {name for _, name in need.names}])
-    if not asked and now is not None:
-        return Facts(now), {}
-    found = dict(zip(asked, await transaction.gather(*asked.values()), strict=True))
-    facts = Facts(found["now"][0][0] if now is None else now)
-    facts.conversations = {row[0]: rows.conversation_state(row) for row in unpack(found.get("conversations", []))}
+    return asked
+
+
+def _take(facts: Facts, found: Mapping[str, Sequence[Row]]) -> Bodies:
+    """Put what was found into the facts; what of it are bodies."""
+    facts.conversations = {row[0]: rows.conversation_state(row) for row in unpack(found.get("conversations", ()))}
+    facts.members = _memberships(found.get("members", ()))
     facts.known = {rows.cid_key(row): rows.known(row) for row in found.get("known", ())}
     messages = found.get("messages", ())
     facts.messages = {row[:2]: rows.message_state(row) for row in messages}
@@ -76,16 +94,14 @@ async def load_facts(transaction: Transaction, need: Needs) -> tuple[Facts, Bodi
     for conv, target, emoji, count in found.get("standing", ()):
         facts.standing[conv, target][emoji] = count
     facts.friends = {(user, other) for user, other in found.get("friends", ())}
-    facts.groups = dict.fromkeys(need.groups, 0) | dict(found.get("groups", ()))
+    facts.groups = dict(found.get("groups", ()))
     facts.users = {user for (user,) in found.get("users", ())}
     facts.names = dict(found.get("names", ()))
-    members = found.get("members", [])
-    mentioned = {(conv, facts.names[name]) for conv, name in need.names if name in facts.names} - need.members
-    if mentioned:
-        (more,) = await transaction.gather(Query(_MEMBER, by=_MEMBERSHIP, keys=list(mentioned)))
-        members = [*members, *more]
-    facts.members = {(row[0], row[1]): rows.membership(row) for row in unpack(members)}
-    return facts, {row[:2]: row[-1] for row in messages if row[-1] is not None}
+    return {row[:2]: row[-1] for row in messages if row[-1] is not None}
+
+
+def _memberships(found: Sequence[Row]) -> dict[tuple[int, int], Membership]:
+    return {(row[0], row[1]): rows.membership(row) for row in unpack(found)}
 
 
 def query_of_cids(cids: Collection[tuple[int, int, str]]) -> Query:

@@ -6,6 +6,7 @@ gives the interpreter up and must wait for it again. The JSON is made by the dat
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -27,7 +28,7 @@ def packed(columns: str) -> str:
     return f"GROUP_CONCAT({as_one(columns)})"
 
 
-def unpack(rows: list[Row]) -> list[list[Any]]:
+def unpack(rows: Sequence[Row]) -> list[list[Any]]:
     """The rows in what queries for :func:`packed` or :func:`as_one` alone brought; none where there were none."""
     texts = [text for (text,) in rows if text is not None]
     if not texts:

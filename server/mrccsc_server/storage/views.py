@@ -77,7 +77,7 @@ async def memberships(reader: Reader, users: Collection[int], since: int | None 
 
 
 class Readable(NamedTuple):
-    """What a member may read of a conversation: from the seq ``first`` on, the newest entry being of the time ``at``."""
+    """What a member may read of a conversation: from the seq ``first`` on; its newest entry is of the time ``at``."""
 
     first: int
     at: int
