@@ -1,7 +1,8 @@
 """How fast it is, on the reader's machine: real nodes, a load in C, and a do-nothing relay to hold figures against.
 
 ``load.c``    many users on one thread; ``relay.c`` the ceiling; ``wire.h`` what they share
-``systems``   what is measured: the relay, nodes on SQLite, nodes on MariaDB and Redis
+``relay``     the ceiling of a server in Python
+``systems``   what is measured: the relays, nodes on SQLite, nodes on MariaDB and Redis
 ``filler``    rows by the million into an empty database
 ``world``     users, friendships, groups and what was said in them; ``words`` ten million words, with search
 ``load`` ``client``   running load.c; one connection that asks and waits

@@ -98,14 +98,21 @@ def _rows(told: Told, pictures: set[str]) -> str:
 def _idle(told: Told) -> str:
     """The latency of one pair and what it is made of at the least."""
     pair = told["rows"].get("pair", {})
-    lines = [
-        f"| {SYSTEMS[system]} | {found['p50_us'] / 1000:.3f} ms | {found['floor_us'] / 1000:.3f} ms | "
-        f"{found['floor_ratio']:.2f} |"
-        for system, found in pair.items()
-        if "floor_ratio" in found
-    ]
-    names = ["| one pair, nobody else | p50 | fsync + round trip | ratio (wished: ≤ 1.5) |", "|---|---:|---:|---:|"]
-    return "\n".join(names + lines) if lines else ""
+    relay = pair.get("relay", {}).get("p50_us")
+    lines = []
+    for system, found in pair.items():
+        if "floor_ratio" in found:
+            both = f"{found['p50_us'] / (relay + found['floor_us']):.2f}" if relay else "–"
+            times = f"{found['p50_us'] / 1000:.3f} ms | {found['floor_us'] / 1000:.3f} ms"
+            lines.append(f"| {SYSTEMS[system]} | {times} | {found['floor_ratio']:.2f} | {both} |")
+    if not lines:
+        return ""
+    over = "" if relay is None else f" ({relay / 1000:.3f} ms)"
+    heading = (
+        "| one pair, nobody else | p50 | fsync + round trip | ratio (wished: ≤ 1.5) | "
+        f"ratio to that and what the relay takes{over} |"
+    )
+    return "\n".join([heading, "|---|---:|---:|---:|---:|", *lines])
 
 
 def _costs(told: Told) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 from mrccsc_shared import __version__
 from tools.bench.load import BUSY, Result
 from tools.bench.rows import ROWS, Row, figure
+from tools.bench.systems import RELAYS
 
 LOST = 0.20
 """The share of a figure whose loss is a failure."""
@@ -157,7 +158,7 @@ def losses(now: Mapping[str, Any], before: Mapping[str, Any]) -> Iterable[tuple[
     for row, systems in before["rows"].items():
         for system, old in systems.items():
             new = now["rows"].get(row, {}).get(system)
-            if new is None or system == "relay" or "failed" in old:
+            if new is None or system in RELAYS or "failed" in old:
                 continue
             if "failed" in new:
                 yield row, system, f"{row} on {system} failed: {new['failed']}"

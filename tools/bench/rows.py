@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Literal
 
 from tools.bench.load import Load, LoadError, Mode, Result, Seat, run
-from tools.bench.systems import Nodes, System, memory, settled
+from tools.bench.systems import RELAYS, Nodes, System, memory, settled
 from tools.bench.world import Room, User, World
 
 Figure = Literal["messages", "deliveries", "sign_ins", "bytes"]
 
-ALL = ("relay", "sqlite", "mariadb", "mariadb-2")
+ALL = (*RELAYS, "sqlite", "mariadb", "mariadb-2")
 ONE_NODE = ("sqlite", "mariadb")
 
 FIRST = 500
@@ -22,7 +22,7 @@ FIRST = 500
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table. ``make`` seats people on so many nodes; ``relay`` seats the same load at the relay."""
+    """One line of the table. ``make`` seats people on so many nodes; ``relay`` seats the same load at a relay."""
 
     name: str
     title: str
@@ -53,7 +53,7 @@ def idle(users: Sequence[User], nodes: int = 1) -> list[Seat]:
 
 
 def relay_rooms(count: int, size: int) -> Callable[[], list[Seat]]:
-    """Rooms as the relay knows them: the token is the room."""
+    """Rooms as the relays know them: the token is the room."""
     return lambda: [Seat(f"r{room}", room, place == 0) for room in range(1, count + 1) for place in range(size)]
 
 

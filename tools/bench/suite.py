@@ -16,7 +16,7 @@ from tools.bench.curves import CURVES, Bench, Curve, verdict
 from tools.bench.load import Result, Seat
 from tools.bench.report import Json, losses, machine, save, summary, today, version_of
 from tools.bench.rows import Row, figure, measure
-from tools.bench.systems import MARIADB_OPTIONS, NODE_OPTIONS, SYSTEMS, Nodes, System, calm, opened
+from tools.bench.systems import MARIADB_OPTIONS, NODE_OPTIONS, RELAYS, SYSTEMS, Nodes, System, calm, opened
 from tools.bench.trials import Trial
 from tools.cluster.mariadb import find_program
 from tools.cluster.process import ProgramError
@@ -99,7 +99,7 @@ class Suite:
         except ProgramError as error:
             # Most likely MariaDB or Redis is not installed: what needs neither is measured all the same.
             self._fail("the systems of the rows", error)
-            alone = [name for name in wanted if name in ("relay", "sqlite")]
+            alone = [name for name in wanted if name in (*RELAYS, "sqlite")]
             if alone and alone != wanted:
                 place = folder / "alone"
                 place.mkdir()
@@ -142,7 +142,7 @@ class Suite:
         self._tell_rows(rounds, floors)
 
     def _seats(self, system: System, rows: Sequence[Row]) -> dict[str, list[Seat]]:
-        if system.name == "relay":
+        if system.name in RELAYS:
             return {row.name: row.relay() for row in rows if row.relay is not None}
         nodes = len(system.ports)
         self.say(f"filling {system.name}")

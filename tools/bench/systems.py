@@ -1,10 +1,11 @@
-"""What is measured: a relay, nodes on SQLite, nodes on MariaDB and Redis. Each starts and ends its own servers."""
+"""What is measured: relays, nodes on SQLite, nodes on MariaDB and Redis. Each starts and ends its own servers."""
 
 from __future__ import annotations
 
 import contextlib
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
@@ -22,13 +23,17 @@ from tools.cluster.redis import RedisServer
 HERE = Path(__file__).parent
 
 SYSTEMS = {
-    "relay": "do-nothing relay",
+    "relay": "do-nothing relay in C",
+    "relay-py": "the same in Python",
     "sqlite": "SQLite, one node",
     "mariadb": "MariaDB + Redis, one node",
     "mariadb-2": "MariaDB + Redis, two nodes",
     "mariadb-3": "MariaDB + Redis, three nodes",
 }
 """By name, what people call them."""
+
+RELAYS = ("relay", "relay-py")
+"""Those that store, check and order nothing."""
 
 MARIADB_OPTIONS = ("--innodb-buffer-pool-size=512M", "--innodb-log-file-size=256M")
 """Beside those that every MariaDB of ours has: room for what is measured, no less durable."""
@@ -74,13 +79,13 @@ class System(Protocol):
 
 
 class Relay:
-    """The ceiling: it stores, checks and orders nothing."""
+    """A ceiling: one of :data:`RELAYS`."""
 
-    name = "relay"
-
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
         self.ports = [free_port()]
-        self.programs = [Program("relay", [compiled("relay", folder), str(self.ports[0])], folder)]
+        start = [compiled("relay", folder)] if name == "relay" else [sys.executable, "-m", "tools.bench.relay"]
+        self.programs = [Program(name, [*start, str(self.ports[0])], folder)]
 
     def fill(self, work: Callable[[World], T]) -> T:
         """The relay has no people."""
@@ -218,8 +223,8 @@ def opened(names: Sequence[str], folder: Path) -> Iterator[dict[str, System]]:
         for name in names:
             place = folder / name
             place.mkdir(parents=True, exist_ok=True)
-            if name == "relay":
-                systems[name] = Relay(place)
+            if name in RELAYS:
+                systems[name] = Relay(name, place)
             elif name == "sqlite":
                 systems[name] = Nodes(name, place, 1)
             else:

@@ -11,15 +11,15 @@ import pytest
 
 from tests.missing import without
 from tools.bench.load import Load, LoadError, Seat, run
-from tools.bench.systems import Relay
+from tools.bench.systems import RELAYS, Relay
 
 
 class Relays(Relay):
     """Two relays as if they were two nodes of one system."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        other = Relay(folder)
+    def __init__(self, name: str, folder: Path) -> None:
+        super().__init__(name, folder)
+        other = Relay(name, folder)
         other.programs[0].name = "other"
         self.ports += other.ports
         self.programs += other.programs
@@ -30,11 +30,11 @@ class Relays(Relay):
         self._other.start()
 
 
-@pytest.fixture
-def relays(tmp_path: Path) -> Iterator[Relays]:
+@pytest.fixture(params=RELAYS)
+def relays(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Relays]:
     if shutil.which("cc") is None:
         without("The load is written in C, and there is no compiler.")
-    relays = Relays(tmp_path)
+    relays = Relays(request.param, tmp_path)
     relays.start()
     yield relays
     for program in relays.programs:
@@ -49,7 +49,7 @@ def test_a_message_counts_once_it_is_with_all_others(relays: Relays, tmp_path: P
     assert alone.messages > 0
     assert alone.deliveries == 0
     assert 0 < result.p50 <= result.p99
-    assert result.cpu["relay"] > 0
+    assert result.cpu[relays.name] > 0
 
 
 def test_texts_longer_than_what_is_read_at_once_arrive_whole(relays: Relays, tmp_path: Path) -> None:
