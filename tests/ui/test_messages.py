@@ -296,6 +296,21 @@ async def test_nothing_is_read_while_the_terminal_looks_elsewhere(party: Party, 
         await stage.sees("new since")
 
 
+async def test_who_has_said_it_is_not_typing_any_more_wherever_one_looks(party: Party, play: Show) -> None:
+    ann, bob = await party.friends("ann", "bob")
+    conv = await direct(ann, bob)
+    async with play(ann) as stage:
+        heard: list[object] = []
+        stage.client.subscribe(heard.extend)
+        bob.typing(conv)
+        await wait_until(lambda: any(type(change).__name__ == "Typing" for change in heard), "Ann hearing it")
+        bob.send(conv, "there")
+        await stage.until(lambda: stage.client.store.conversations[conv].unread == 1, "the message")
+        await stage.opens(conv)
+        await stage.sees("there")
+        assert "is typing" not in stage.text
+
+
 async def test_typing_is_told_both_ways(party: Party, play: Show) -> None:
     ann, bob = await party.friends("ann", "bob")
     conv = await direct(ann, bob)

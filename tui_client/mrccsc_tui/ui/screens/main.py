@@ -73,8 +73,11 @@ class MainScreen(ActionScreen):
         digest = event.digest
         for gone in digest.gone:
             self._tell_gone(gone)
+        typing = self.query_one(TypingLine)
         for conv, user in digest.typing:
-            self.query_one(TypingLine).began(conv, user)
+            typing.began(conv, user)
+        for conv, log in digest.logs.items():
+            typing.heard(conv, log)
         if digest.lists or digest.names:
             self._refresh_lists()
         if digest.status or digest.logs or digest.lists:

@@ -171,7 +171,6 @@ class ChatPanel(Vertical):
             self.timeline.take_in(changed, restart=digest is not None and digest.restarted, repaint=looks)
             if caught_up:
                 self._divide(missed=digest is not None and digest.missed)
-            self.query_one(TypingLine).heard(digest)
             if self._arriving and conversation is not None and conversation.tail_start <= self._seen + 1:
                 self.arrive(conversation.conv)
             self.mark_seen()

@@ -42,15 +42,15 @@ class TypingLine(TextLine):
         users[user] = self.set_timer(TYPING_LASTS, lambda: self._ended(conv, user))
         self._say()
 
-    def heard(self, digest: LogDigest | None) -> None:
+    def heard(self, conv: int, digest: LogDigest) -> None:
         """Messages came: their authors are not typing any more."""
-        if digest is None or self._conv is None or not self._typing.get(self._conv):
+        if not self._typing.get(conv):
             return
         for first, last in digest.arrived:
             for seq in range(max(first, last - 50), last + 1):
-                message = self._store.message(self._conv, seq)
+                message = self._store.message(conv, seq)
                 if isinstance(message, Message):
-                    self._ended(self._conv, message.by)
+                    self._ended(conv, message.by)
 
     def show_scrolled(self, scrolled: bool) -> None:
         """The newest message is out of view, or in it."""
