@@ -1,7 +1,7 @@
 """The relay once more, in Python: what a server in this language can reach at the most when it does nothing.
 
 It speaks what ``relay.c`` speaks, and is made of what the server stands on: uvloop, orjson, one write per connection
-and turn of the loop. ``python -m tools.bench.relay PORT``.
+and turn of the loop. ``python relay.py PORT``.
 """
 
 from __future__ import annotations

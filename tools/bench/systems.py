@@ -84,7 +84,7 @@ class Relay:
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
         self.ports = [free_port()]
-        start = [compiled("relay", folder)] if name == "relay" else [sys.executable, "-m", "tools.bench.relay"]
+        start = [compiled("relay", folder)] if name == "relay" else [sys.executable, HERE / "relay.py"]
         self.programs = [Program(name, [*start, str(self.ports[0])], folder)]
 
     def fill(self, work: Callable[[World], T]) -> T:
