@@ -160,7 +160,7 @@ def read_config(file: Path, *, required: bool = False) -> Config:
         return Config({}, file)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} cannot be read: {getattr(error, 'strerror', 'it is not UTF-8')}.") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{file} is not valid TOML: {error}.") from None
     _check(file, "", top, _TOP_KEYS)
     for name, table in top.get("profiles", {}).items():

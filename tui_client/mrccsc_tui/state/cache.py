@@ -126,7 +126,7 @@ class Cache:
 
     def _doubt(self, error: Exception) -> None:
         """Where the file itself is broken, leave it alone until it is removed at the end."""
-        self._damaged = self._damaged or (isinstance(error, sqlite3.Error) and is_damage(error))
+        self._damaged = self._damaged or is_damage(error)
 
     def note(self, changes: Iterable[Change]) -> None:
         """Remember what the next flush has to write."""

@@ -34,6 +34,9 @@ _ENVIRONMENT = {
 }
 """What is wrong around a file, not with it."""
 
+_UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
+"""What a broken file raises: Python cannot read what SQLite says when that quotes a broken schema."""
+
 _TRIES = 5_000
 """How often a row that cannot be read is passed over before the rest counts as unreadable too."""
 
@@ -50,7 +53,7 @@ def open_database(
     """
     try:
         return _open(path, schema, version, durable=durable, tables=keep or {})
-    except sqlite3.DatabaseError as error:
+    except _UNREADABLE as error:
         if path == MEMORY or not is_damage(error):
             raise OSError(f"{path} cannot be opened: {error}.") from None
         aside = _put_aside(path)
@@ -61,10 +64,11 @@ def open_database(
     return database
 
 
-def is_damage(error: sqlite3.Error) -> bool:
+def is_damage(error: Exception) -> bool:
     """Whether an error says that the file itself is broken, and not that it cannot be used at the moment."""
     code = getattr(error, "sqlite_errorcode", None)
-    return isinstance(error, sqlite3.DatabaseError) and (code is None or code & 0xFF not in _ENVIRONMENT)
+    broken = isinstance(error, sqlite3.DatabaseError | UnicodeDecodeError)
+    return broken and (code is None or code & 0xFF not in _ENVIRONMENT)
 
 
 def remove(path: Path) -> None:
@@ -127,7 +131,7 @@ def _put_aside(path: Path) -> Path:
 
 def _take_over(aside: Path, database: sqlite3.Connection, keep: dict[str, str], version: int) -> None:
     """Put the rows of the old file that can be read into the new one."""
-    with contextlib.suppress(sqlite3.Error), contextlib.closing(_connect(aside)) as old:
+    with contextlib.suppress(*_UNREADABLE), contextlib.closing(_connect(aside)) as old:
         (found,) = old.execute("PRAGMA user_version").fetchone()
         if found not in (0, version):
             return
@@ -166,7 +170,7 @@ def _read(
             if isinstance(number, int | str):
                 found.setdefault(number, tuple(row))
                 last = number
-    except sqlite3.Error:
+    except _UNREADABLE:
         return False, last
     return True, last
 

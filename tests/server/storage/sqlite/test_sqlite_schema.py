@@ -144,6 +144,16 @@ async def test_a_folder_or_a_missing_folder_is_refused(tmp_path: Path) -> None:
     assert "there is no folder" in await complaint(tmp_path / "none" / "chat.db")
 
 
+async def test_a_damaged_file_of_which_sqlite_quotes_what_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE thing (name)")
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_master SET name = CAST(x'80' AS TEXT), sql = 'CREATE'")
+        connection.commit()
+    assert "damaged" in await complaint(path)
+
+
 async def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
     await opened_and_closed(path)
