@@ -37,6 +37,11 @@ _ENVIRONMENT = {
 _UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 """What a broken file raises: Python cannot read what SQLite says when that quotes a broken schema."""
 
+_COLUMNS = (
+    'SELECT t.name, c.name, c.type, c."notnull", c.pk FROM sqlite_master t JOIN pragma_table_info(t.name) c'
+    " WHERE t.type = 'table' ORDER BY t.name, c.cid"
+)
+
 _TRIES = 5_000
 """How often a row that cannot be read is passed over before the rest counts as unreadable too."""
 
@@ -52,13 +57,13 @@ def open_database(
     of the process. Raises ``OSError`` when the file can be neither opened nor made.
     """
     try:
-        return _open(path, schema, version, durable=durable, tables=keep or {})
+        return _open(path, schema, version, durable=durable, thorough=bool(keep))
     except _UNREADABLE as error:
         if path == MEMORY or not is_damage(error):
             raise OSError(f"{path} cannot be opened: {error}.") from None
         aside = _put_aside(path)
         log.warning("%s is broken or of another version (%s); it is now %s", path, error, aside.name)
-    database = _open(path, schema, version, durable=durable, tables={})
+    database = _open(path, schema, version, durable=durable, thorough=False)
     if keep:
         _take_over(aside, database, keep, version)
     return database
@@ -77,15 +82,13 @@ def remove(path: Path) -> None:
         path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
-def _open(path: Path, schema: str, version: int, *, durable: bool, tables: dict[str, str]) -> sqlite3.Connection:
+def _open(path: Path, schema: str, version: int, *, durable: bool, thorough: bool) -> sqlite3.Connection:
     database = _connect(path)
     try:
         database.execute("PRAGMA journal_mode=WAL")
         database.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
         _prepare(database, schema, version)
-        for table in tables:
-            database.execute(f"SELECT * FROM {table} LIMIT 0")  # noqa: S608
-        if tables:
+        if thorough:
             _look_through(database)
     except BaseException:
         database.close()
@@ -109,6 +112,14 @@ def _prepare(database: sqlite3.Connection, schema: str, version: int) -> None:
         database.executescript(f"BEGIN; {schema}; PRAGMA user_version={version}; COMMIT;")
     elif found != version:
         raise sqlite3.DatabaseError(f"version {found} instead of {version}")
+    with contextlib.closing(_connect(MEMORY)) as model:
+        model.executescript(schema)
+        if _columns(database) != _columns(model):
+            raise sqlite3.DatabaseError("its tables are not those that were made")
+
+
+def _columns(database: sqlite3.Connection) -> list[tuple[Any, ...]]:
+    return database.execute(_COLUMNS).fetchall()
 
 
 def _look_through(database: sqlite3.Connection) -> None:
