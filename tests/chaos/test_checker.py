@@ -63,6 +63,18 @@ def test_a_tail_may_begin_anew_where_from_moved(good: History) -> None:
     assert [one.story(good) for one in judge(good)] == []
 
 
+def test_what_everybody_sees_of_a_group_lets_nobody_in(good: History) -> None:
+    """A join that is asked for again, and was undone meanwhile, is answered with the group as it looks from outside."""
+    shown = pick(good, "heard", "conversation", client="cat")[0]
+    outside = {"conv": CONV, "kind": "group", "head": 1, "from": 1, "read": 1}
+    told = {**shown, "frame": {"type": "conversation", "re": 9, "conversation": outside}}
+    good.insert(good.index(shown), told)
+    renumber(good)
+    assert [one.story(good) for one in judge(good)] == []
+    outside["role"] = "member"
+    assert "I6" in names(judge(good))
+
+
 def test_an_ack_may_come_after_a_view_that_has_it_already(good: History) -> None:
     """Who came back into a group while their own words were stored hears of those late; once, and nothing else is."""
     ack = pick(good, "heard", "ack", client="bob")[-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from tests.chaos.checker.trace import Trace
+from tests.chaos.checker.trace import Trace, lets_in
 from tests.chaos.checker.violation import Violation, found
 from tests.chaos.history import Record
 
@@ -26,7 +26,7 @@ def check_connections(trace: Trace) -> Iterator[Violation]:
                 stream.clear()
                 yield from _caught_up(trace, record)
                 stream.update({one["conv"]: (one["head"], record) for one in frame["conversations"]})
-            case "conversation":
+            case "conversation" if lets_in(frame["conversation"]):
                 one = frame["conversation"]
                 stream.setdefault(one["conv"], (one["head"], record))
             case "conversations":

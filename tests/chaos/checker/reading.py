@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from tests.chaos.checker.trace import Trace
+from tests.chaos.checker.trace import Trace, lets_in
 from tests.chaos.checker.violation import Violation, found
 from tests.chaos.history import Record
 
@@ -72,7 +72,7 @@ def _marks(frame: dict[str, Any], user: int) -> Iterator[tuple[int, int, int | N
     match frame["type"]:
         case "session.ready" | "conversations":
             yield from ((one["conv"], one["read"], one["head"]) for one in frame["conversations"])
-        case "conversation":
+        case "conversation" if lets_in(frame["conversation"]):
             one = frame["conversation"]
             yield one["conv"], one["read"], one["head"]
         case "read.marked" if frame["user"] == user:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.chaos.checker.trace import Trace
+from tests.chaos.checker.trace import Trace, lets_in
 from tests.chaos.checker.violation import Violation, found
 from tests.chaos.history import Record
 
@@ -108,7 +108,7 @@ def check_clients(trace: Trace) -> Iterator[Violation]:
                 match frame["type"]:
                     case "session.ready":
                         shelf.begin_session(record)
-                    case "conversation":
+                    case "conversation" if lets_in(frame["conversation"]):
                         shelf.tail(frame["conversation"]["conv"]).hear(frame["conversation"], record)
                     case "conversations":
                         for view in frame["conversations"]:

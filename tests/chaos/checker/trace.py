@@ -11,6 +11,13 @@ from typing import Any
 from tests.chaos.history import Record
 
 
+def lets_in(view: dict[str, Any]) -> bool:
+    """Whether a view is of a conversation that its reader is in: a group without a role is what everybody sees of it,
+    and answers a join that was undone before it was asked for again.
+    """
+    return view.get("kind") != "group" or "role" in view
+
+
 @dataclass
 class Operation:
     """Something that a client was asked to do, and what it heard of it. ``outcome``: ok, fail, unknown."""
