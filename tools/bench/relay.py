@@ -95,7 +95,7 @@ async def serve(port: int) -> None:
 
 
 if __name__ == "__main__":
-    # As the server does.
+    # As the server's (cli/serve.py).
     gc.freeze()
-    gc.set_threshold(100_000, 50, 50)
+    gc.set_threshold(50_000, 20, 50)
     uvloop.run(serve(int(sys.argv[1])))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -27,18 +28,31 @@ LOOK_EVERY = 0.3
 _HEAD = ("NODE", "ADDRESS", "VERSION", "SINCE", "CONNECTIONS", "STATE")
 
 
-def live(settings: Settings) -> list[NodeInfo]:
-    """All live nodes by name. Raises :class:`StartError` when the bus cannot say."""
+def require_none(settings: Settings) -> None:
+    """Return when no node is on the bus. Raises :class:`StartError` for those that run.
 
-    async def work(cluster: Operator) -> list[NodeInfo]:
-        return await cluster.all()
+    One that was killed is there until its lease has lapsed, which is waited for.
+    """
+    lease = settings.limits.lease_time
 
-    return _run(settings, work)
+    async def work(cluster: Operator) -> None:
+        nodes = await cluster.all()
+        if nodes:
+            print(f"{_names(nodes)} may still run: a node that was killed is gone after {lease:g} s …", flush=True)
+        for _ in range(math.ceil(lease / LOOK_EVERY) + 1):
+            if not nodes:
+                return
+            await asyncio.sleep(LOOK_EVERY)
+            nodes = await cluster.all()
+        if nodes:
+            raise StartError(f"Stop all nodes first; these still run: {_names(nodes)}.")
+
+    _run(settings, work)
 
 
 def show(settings: Settings, *, as_json: bool) -> None:
     """Print all live nodes, as a table or as one JSON array."""
-    nodes = live(settings)
+    nodes = _run(settings, Operator.all)
     if as_json:
         print(json.dumps([asdict(node) | {"state": _state(node)} for node in nodes], indent=2))
         return
@@ -91,6 +105,10 @@ def excess(connections: Sequence[int]) -> list[int]:
         return []
     mean = -(-sum(connections) // len(connections))
     return [max(0, count - mean) for count in connections]
+
+
+def _names(nodes: Sequence[NodeInfo]) -> str:
+    return ", ".join(node.name for node in nodes)
 
 
 def _row(node: NodeInfo) -> tuple[str, ...]:

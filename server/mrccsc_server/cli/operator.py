@@ -77,7 +77,7 @@ def users(settings: Settings) -> None:
 
 
 def new_epoch(settings: Settings) -> None:
-    """Void all cursors. Refused while a server runs on the data folder, or a node is on the bus."""
+    """Void all cursors. Refused while a server runs on the data folder, or a node on the bus."""
 
     async def work() -> str:
         async with _store(settings) as store:
@@ -102,22 +102,8 @@ def _nobody_serving(settings: Settings) -> Iterator[None]:
             yield
         return
     if not settings.alone:
-        _await_the_end_of_all_nodes(settings)
+        nodes.require_none(settings)
     yield
-
-
-def _await_the_end_of_all_nodes(settings: Settings) -> None:
-    """One that was killed is on the bus until its lease has lapsed. Raises :class:`StartError` for those that run."""
-    lease = settings.limits.lease_time
-    lapsed = time.monotonic() + lease + nodes.LOOK_EVERY
-    said = False
-    while names := ", ".join(node.name for node in nodes.live(settings)):
-        if time.monotonic() > lapsed:
-            raise StartError(f"Stop all nodes first; these still run: {names}.")
-        if not said:
-            print(f"{names} may still run: a node that was killed is gone after {lease:g} s …", flush=True)
-            said = True
-        time.sleep(nodes.LOOK_EVERY)
 
 
 @asynccontextmanager

@@ -88,6 +88,7 @@ def _open(path: Path, schema: str, version: int, *, durable: bool, thorough: boo
         database.execute("PRAGMA journal_mode=WAL")
         database.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
         _prepare(database, schema, version)
+        _compare(database, schema)
         if thorough:
             _look_through(database)
     except BaseException:
@@ -112,6 +113,10 @@ def _prepare(database: sqlite3.Connection, schema: str, version: int) -> None:
         database.executescript(f"BEGIN; {schema}; PRAGMA user_version={version}; COMMIT;")
     elif found != version:
         raise sqlite3.DatabaseError(f"version {found} instead of {version}")
+
+
+def _compare(database: sqlite3.Connection, schema: str) -> None:
+    """A damaged byte may have made another column of one, which nothing else notices before it is written to."""
     with contextlib.closing(_connect(MEMORY)) as model:
         model.executescript(schema)
         if _columns(database) != _columns(model):

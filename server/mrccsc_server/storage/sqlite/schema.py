@@ -19,7 +19,7 @@ APPLICATION_ID = 0x4D524353
 OLDEST_SQLITE = (3, 37, 0)
 """The first with STRICT tables."""
 
-DAMAGED = "The database {} is damaged; restore it from a backup."
+_DAMAGED = "The database {} is damaged; restore it from a backup."
 
 
 def prepare(path: Path) -> Identity:
@@ -41,7 +41,7 @@ def prepare(path: Path) -> Identity:
         raise StoreError(_explain(path, error)) from None
     except UnicodeDecodeError:
         # Python's, of what SQLite says: it quotes the damaged schema.
-        raise StoreError(DAMAGED.format(path)) from None
+        raise StoreError(_DAMAGED.format(path)) from None
 
 
 def _make(path: Path) -> None:
@@ -120,7 +120,7 @@ def _explain(path: Path, error: sqlite3.Error | OSError) -> str:
         case sqlite3.SQLITE_NOTADB:
             return f"The file {path} is not an SQLite database; name another file."
         case sqlite3.SQLITE_CORRUPT:
-            return DAMAGED.format(path)
+            return _DAMAGED.format(path)
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
             return f"The database {path} cannot be read and written; check the permissions of it and its folder."
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
