@@ -282,6 +282,22 @@ async def test_mentions_are_counted_and_shown(party: Party, play: Show) -> None:
         await stage.until(lambda: stage.client.store.conversations[conv].unread == 0, "being read")
 
 
+async def test_what_is_all_in_view_has_nothing_newer_below(party: Party, play: Show) -> None:
+    """On a narrow terminal the list has the screen until a conversation is opened."""
+    ann, bob = await party.friends("ann", "bob")
+    conv = await direct(ann, bob)
+    async with play(ann, (60, 30)) as stage:
+        bob.send(conv, "first")
+        await stage.until(lambda: stage.client.store.conversations[conv].unread == 1, "the message")
+        await stage.opens(conv)
+        await stage.sees("new since", "first")
+        await stage.until(lambda: stage.main.chat.timeline.following, "standing at the end")
+        await stage.until(lambda: "goes to the newest" not in stage.text, "saying so")
+        bob.send(conv, "second")
+        await stage.sees("second")
+        assert stage.text.index("new since") < stage.text.index("first"), "who looks on is told of nothing new"
+
+
 async def test_nothing_is_read_while_the_terminal_looks_elsewhere(party: Party, play: Show) -> None:
     ann, bob = await party.friends("ann", "bob")
     conv = await direct(ann, bob)

@@ -104,6 +104,10 @@ class Viewport(ScrollView):
         """Whether some of a row is in view."""
         return rows.heights.place(self.scroll_offset.y).ordinal <= ordinal <= self._lowest(rows)
 
+    @property
+    def _is_at_end(self) -> bool:
+        return self.scroll_offset.y >= self.max_scroll_y
+
     def _padding(self) -> int:
         """Blank lines above a conversation that is shorter than the view: it stands on the composer."""
         return 0 if self._rows is None else max(self._viewport.height - self._rows.heights.total, 0)
@@ -133,6 +137,8 @@ class Viewport(ScrollView):
         else:
             self._to_anchor(anchor)
             self._settle()
+            # Where the view has grown, or what is shown has become less, the newest row may have come into it.
+            self.following = self._is_at_end
 
     def _to_anchor(self, anchor: tuple[int, int, int]) -> None:
         rows = self._rows
@@ -169,7 +175,7 @@ class Viewport(ScrollView):
 
     def _left_by_user(self) -> None:
         self._settle()
-        self.following = self.scroll_offset.y >= self.max_scroll_y
+        self.following = self._is_at_end
         self._want_older()
 
     def _update_size(self) -> None:
