@@ -13,6 +13,10 @@ import orjson
 
 from mrccsc_server.storage.database import Row
 
+PACKED_MAX = 500
+"""Characters that a row of :func:`packed` may have. MariaDB gathers the rows in a table of its own, and makes a file of
+it, for each query anew, where one of them might have more than 512."""
+
 
 def as_one(columns: str) -> str:
     """The expression for a row as one value: integers, texts and NULLs only."""
@@ -20,12 +24,13 @@ def as_one(columns: str) -> str:
 
 
 def packed(columns: str) -> str:
-    """The expression for all rows of a group as one. In no promised order.
+    """The expression for all rows of a group as one, of at most :data:`PACKED_MAX` characters each: ids, names, words.
+    In no promised order.
 
-    It costs MariaDB half a millisecond, however little it packs: for what is asked for all the time :func:`as_one` is
-    better.
+    It costs MariaDB a quarter of a millisecond, however little it packs: for what is asked for all the time
+    :func:`as_one` is better.
     """
-    return f"GROUP_CONCAT({as_one(columns)})"
+    return f"GROUP_CONCAT(CAST({as_one(columns)} AS CHAR({PACKED_MAX})))"
 
 
 def unpack(rows: Sequence[Row]) -> list[list[Any]]:

@@ -27,7 +27,7 @@ LOCK_TIME = 3
 """Seconds that a statement waits for a lock."""
 
 CONCAT_BYTES = 16 * 2**20
-"""Bytes of rows that travel as one (see ``storage/packed``): far more than any have."""
+"""Bytes of rows that travel as one (see ``storage/json_rows``): far more than any have."""
 
 IDLE_TIME = 10
 """Seconds after which the server ends a connection that says nothing: what frees the rows of a node that hangs."""

@@ -8,6 +8,7 @@ import pytest
 from pydantic_core import from_json, to_json
 
 from mrccsc_server.ports import Snapshot, SnapshotRequest
+from mrccsc_shared.limits import MAX_NAME
 from tests.server.storage.scene import ROOM, Scene, edit, invite, leave, react, send
 
 
@@ -45,6 +46,15 @@ async def test_a_snapshot_has_all_that_the_ports_give_one_by_one(scene: Scene) -
         (group, 2, 1),
     ]
     assert snapshot.heads == {direct: 2, group: 6}
+
+
+@pytest.mark.parametrize("letter", ['"', "\\", "/", "👍", "\U0010ffff"])
+async def test_the_longest_names_are_told_whole(scene: Scene, letter: str) -> None:
+    ann, bob = await scene.user("ann"), await scene.user("b" * 32, letter * MAX_NAME)
+    direct = await scene.direct(ann, bob)
+    snapshot = await begin(scene, ann)
+    assert snapshot.contacts[0]["user"] == {"user": bob, "username": "b" * 32, "display_name": letter * MAX_NAME}
+    assert [(view["conv"], view["title"]) for view in views(snapshot)] == [(direct, letter * MAX_NAME)]
 
 
 async def test_somebody_new_begins_with_nothing(scene: Scene) -> None:
