@@ -1,7 +1,7 @@
 """How fast it is, on the reader's machine: real nodes, a load in C, and a do-nothing relay to hold figures against.
 
 ``load.c``    many users on one thread; ``relay.c`` the ceiling; ``wire.h`` what they share
-``relay``     the ceiling of a server in Python
+``relay``     the ceilings of a server in Python: one that does nothing, and one that does nothing but store
 ``systems``   what is measured: the relays, nodes on SQLite, nodes on MariaDB and Redis
 ``filler``    rows by the million into an empty database
 ``world``     users, friendships, groups and what was said in them; ``words`` ten million words, with search

@@ -17,7 +17,7 @@ from typing import Any
 from mrccsc_shared import __version__
 from tools.bench.load import BUSY, Result
 from tools.bench.rows import ROWS, Row, figure
-from tools.bench.systems import RELAYS
+from tools.bench.systems import RELAYS, STORING_RELAYS
 
 LOST = 0.20
 """The share of a figure whose loss is a failure."""
@@ -121,7 +121,8 @@ def version_of(*command: str) -> str | None:
 
 
 def table(rows: Mapping[str, Any], systems: Sequence[str]) -> str:
-    """The medians as Markdown."""
+    """The medians as Markdown, of those systems that were measured."""
+    systems = [system for system in systems if any(system in found for found in rows.values())]
     lines = ["| | " + " | ".join(systems) + " |", "|---|" + "---:|" * len(systems)]
     for row in (row for row in ROWS if row.name in rows):
         cells = [cell(row, system, rows[row.name].get(system)) for system in systems]
@@ -158,7 +159,7 @@ def losses(now: Mapping[str, Any], before: Mapping[str, Any]) -> Iterable[tuple[
     for row, systems in before["rows"].items():
         for system, old in systems.items():
             new = now["rows"].get(row, {}).get(system)
-            if new is None or system in RELAYS or "failed" in old:
+            if new is None or system in (*RELAYS, *STORING_RELAYS) or "failed" in old:
                 continue
             if "failed" in new:
                 yield row, system, f"{row} on {system} failed: {new['failed']}"

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 from tools.bench.load import Load, LoadError, Mode, Result, Seat, run
-from tools.bench.systems import RELAYS, Nodes, System, memory, settled
+from tools.bench.systems import RELAYS, STORING_RELAYS, Nodes, System, memory, settled
 from tools.bench.world import Room, User, World
 
 Figure = Literal["messages", "deliveries", "sign_ins", "bytes"]
 
-ALL = (*RELAYS, "sqlite", "mariadb", "mariadb-2")
+NODES = ("sqlite", "mariadb", "mariadb-2")
+ALL = (*RELAYS, *STORING_RELAYS, *NODES)
 ONE_NODE = ("sqlite", "mariadb")
 
 FIRST = 500
@@ -31,7 +32,7 @@ class Row:
     relay: Callable[[], list[Seat]] | None
     figure: Figure = "messages"
     window: int = 1
-    systems: tuple[str, ...] = ALL
+    systems: tuple[str, ...] = (*RELAYS, *NODES)
     quick: bool = True
     """Whether it is measured in a hurry too."""
 
@@ -88,9 +89,12 @@ def members_of_many(users: int, each: int, size: int = 10) -> Callable[[World, i
 
 
 ROWS = [
-    Row("pairs", "1:1, 100 pairs", "talk", pairs(100, "pair"), relay_rooms(100, 2)),
-    Row("pairs-16", "1:1, 100 pairs, 16 in flight", "talk", pairs(100, "deep"), relay_rooms(100, 2), window=16),
-    Row("pair", "1:1, one pair, the machine idle", "talk", pairs(1, "lone"), relay_rooms(1, 2)),
+    Row("pairs", "1:1, 100 pairs", "talk", pairs(100, "pair"), relay_rooms(100, 2), systems=ALL),
+    Row(
+        "pairs-16", "1:1, 100 pairs, 16 in flight", "talk", pairs(100, "deep"), relay_rooms(100, 2), window=16,
+        systems=ALL,
+    ),
+    Row("pair", "1:1, one pair, the machine idle", "talk", pairs(1, "lone"), relay_rooms(1, 2), systems=ALL),
     Row(
         "offline", "to offline users, 100 senders, 16 in flight", "talk", pairs(100, "alone", only_senders=True),
         relay_rooms(100, 1), window=16,

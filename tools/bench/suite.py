@@ -16,7 +16,18 @@ from tools.bench.curves import CURVES, Bench, Curve, verdict
 from tools.bench.load import Result, Seat
 from tools.bench.report import Json, losses, machine, save, summary, today, version_of
 from tools.bench.rows import Row, figure, measure
-from tools.bench.systems import MARIADB_OPTIONS, NODE_OPTIONS, RELAYS, SYSTEMS, Nodes, System, calm, opened
+from tools.bench.systems import (
+    MARIADB_OPTIONS,
+    NODE_OPTIONS,
+    RELAYS,
+    SYSTEMS,
+    WITHOUT_SERVICES,
+    Nodes,
+    Relay,
+    System,
+    calm,
+    opened,
+)
 from tools.bench.trials import Trial
 from tools.cluster.mariadb import find_program
 from tools.cluster.process import ProgramError
@@ -99,7 +110,7 @@ class Suite:
         except ProgramError as error:
             # Most likely MariaDB or Redis is not installed: what needs neither is measured all the same.
             self._fail("the systems of the rows", error)
-            alone = [name for name in wanted if name in (*RELAYS, "sqlite")]
+            alone = [name for name in wanted if name in WITHOUT_SERVICES]
             if alone and alone != wanted:
                 place = folder / "alone"
                 place.mkdir()
@@ -142,7 +153,7 @@ class Suite:
         self._tell_rows(rounds, floors)
 
     def _seats(self, system: System, rows: Sequence[Row]) -> dict[str, list[Seat]]:
-        if system.name in RELAYS:
+        if isinstance(system, Relay):
             return {row.name: row.relay() for row in rows if row.relay is not None}
         nodes = len(system.ports)
         self.say(f"filling {system.name}")
@@ -154,7 +165,7 @@ class Suite:
         """What one commit must cost, beside each round."""
         disk = floor.fsync(folder)
         for name, system in systems.items():
-            if isinstance(system, Nodes):
+            if name not in RELAYS:
                 trip = floor.sqlite_trip(folder) if system.mariadb is None else floor.mariadb_trip(system.mariadb)
                 floors[name].append(disk + trip)
 

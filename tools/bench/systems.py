@@ -24,7 +24,9 @@ HERE = Path(__file__).parent
 
 SYSTEMS = {
     "relay": "do-nothing relay in C",
-    "relay-py": "the same in Python",
+    "relay-py": "do-nothing relay in Python",
+    "relay-sqlite": "relay in Python that stores on SQLite",
+    "relay-mariadb": "relay in Python that stores on MariaDB",
     "sqlite": "SQLite, one node",
     "mariadb": "MariaDB + Redis, one node",
     "mariadb-2": "MariaDB + Redis, two nodes",
@@ -33,7 +35,13 @@ SYSTEMS = {
 """By name, what people call them."""
 
 RELAYS = ("relay", "relay-py")
-"""Those that store, check and order nothing."""
+"""Those that do nothing but pass on."""
+
+STORING_RELAYS = ("relay-sqlite", "relay-mariadb")
+"""Those that store, and check and count nothing."""
+
+WITHOUT_SERVICES = (*RELAYS, "relay-sqlite", "sqlite")
+"""What runs where neither MariaDB nor Redis is installed."""
 
 MARIADB_OPTIONS = ("--innodb-buffer-pool-size=512M", "--innodb-log-file-size=256M")
 """Beside those that every MariaDB of ours has: room for what is measured, no less durable."""
@@ -56,6 +64,8 @@ class System(Protocol):
     ports: list[int]
     programs: list[Program]
     """The nodes first, then what they stand on."""
+    mariadb: MariaDb | None
+    """Where it stores, unless that is a file, or nowhere."""
 
     def fill(self, work: Callable[[World], T]) -> T:
         """Write people into the empty database. Once, while no node runs."""
@@ -79,13 +89,17 @@ class System(Protocol):
 
 
 class Relay:
-    """A ceiling: one of :data:`RELAYS`."""
+    """A ceiling: one of :data:`RELAYS` or :data:`STORING_RELAYS`."""
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, database: str | None = None, mariadb: MariaDb | None = None) -> None:
         self.name = name
+        self.mariadb = mariadb
         self.ports = [free_port()]
         start = [compiled("relay", folder)] if name == "relay" else [sys.executable, HERE / "relay.py"]
-        self.programs = [Program(name, [*start, str(self.ports[0])], folder)]
+        end = [] if database is None else [database]
+        self.programs = [Program(name, [*start, str(self.ports[0]), *end], folder)]
+        if mariadb is not None:
+            self.programs.append(mariadb.program)
 
     def fill(self, work: Callable[[World], T]) -> T:
         """The relay has no people."""
@@ -223,15 +237,21 @@ def opened(names: Sequence[str], folder: Path) -> Iterator[dict[str, System]]:
         for name in names:
             place = folder / name
             place.mkdir(parents=True, exist_ok=True)
+            if name not in WITHOUT_SERVICES and mariadb is None:
+                mariadb = MariaDb(folder / "database", options=MARIADB_OPTIONS)
+                mariadb.start()
+                stack.callback(mariadb.stop)
             if name in RELAYS:
                 systems[name] = Relay(name, place)
+            elif name == "relay-sqlite":
+                systems[name] = Relay(name, place, f"sqlite://{place / 'said.db'}")
+            elif name == "relay-mariadb":
+                assert mariadb is not None
+                mariadb.create("relay")
+                systems[name] = Relay(name, place, mariadb.url("relay"), mariadb)
             elif name == "sqlite":
                 systems[name] = Nodes(name, place, 1)
             else:
-                if mariadb is None:
-                    mariadb = MariaDb(folder / "database", options=MARIADB_OPTIONS)
-                    mariadb.start()
-                    stack.callback(mariadb.stop)
                 redis = RedisServer(place)
                 redis.start()
                 stack.callback(redis.stop)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.missing import without
 from tools.bench.load import Load, LoadError, Seat, run
-from tools.bench.systems import RELAYS, Relay
+from tools.bench.systems import RELAYS, STORING_RELAYS, Relay
+from tools.cluster.mariadb import MariaDb
 
 
 class Relays(Relay):
@@ -50,6 +53,32 @@ def test_a_message_counts_once_it_is_with_all_others(relays: Relays, tmp_path: P
     assert alone.deliveries == 0
     assert 0 < result.p50 <= result.p99
     assert result.cpu[relays.name] > 0
+
+
+@pytest.mark.parametrize("name", STORING_RELAYS)
+def test_a_message_that_a_storing_relay_passed_on_is_stored(
+    name: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    if name == "relay-sqlite":
+        file = tmp_path / "said.db"
+        relay = Relay(name, tmp_path, f"sqlite://{file}")
+    else:
+        mariadb: MariaDb = request.getfixturevalue("mariadb")
+        mariadb.create("relay")
+        relay = Relay(name, tmp_path, mariadb.url("relay"), mariadb)
+    relay.start()
+    try:
+        seats = [Seat("r1", 1, sends=True), Seat("r1", 1)]
+        result = run("talk", seats, relay, tmp_path, warm=0, seconds=0.3, window=2)
+    finally:
+        relay.programs[0].kill()
+    count = "SELECT COUNT(*) FROM said"
+    if name == "relay-sqlite":
+        with closing(sqlite3.connect(file)) as connection:
+            ((stored,),) = connection.execute(count).fetchall()
+    else:
+        ((stored,),) = mariadb.execute(count, "relay")
+    assert stored >= result.messages > 0
 
 
 def test_texts_longer_than_what_is_read_at_once_arrive_whole(relays: Relays, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,10 @@ from mrccsc_server.ports import Store
 from mrccsc_server.security.tokens import digest
 from mrccsc_server.storage import make_store
 from mrccsc_shared.limits import Limits
-from tests.missing import without
 from tools.bench.filler import Filler, MariaDbFiller, SqliteFiller
-from tools.bench.systems import MARIADB_OPTIONS
 from tools.bench.words import Library, make_library
 from tools.bench.world import Room, World
 from tools.cluster.mariadb import MariaDb
-from tools.cluster.process import ProgramError
 
 TEXTS = ["One.", "Two: ünï, 漢字", "Three."]
 PASSING = {"at", "cid", "token", "last"}
@@ -33,17 +30,6 @@ PASSING = {"at", "cid", "token", "last"}
 
 Make = Callable[[str], tuple[str, Callable[[], Filler]]]
 """A database by name: its URL, and how to fill it."""
-
-
-@pytest.fixture(scope="module")
-def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb]:
-    server = MariaDb(tmp_path_factory.mktemp("mariadb"), options=MARIADB_OPTIONS)
-    try:
-        server.start()
-    except ProgramError as error:
-        without(error)
-    yield server
-    server.kill()
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])
