@@ -8,7 +8,12 @@ from html import escape
 
 Points = Sequence[tuple[float, float]]
 
-COLOURS = ("#2a78b5", "#d9662b", "#3d8f4d", "#8a56ac")
+COLOURS = ("#2a78b5", "#d9662b", "#3d8f4d", "#8a56ac", "#a08222", "#5c6b73")
+"""Of as many systems as are shown together at the most."""
+
+IN_A_ROW = 2
+"""Names beside each other above bars."""
+
 WIDTH, HEIGHT = 380, 280
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 34, 44
 
@@ -33,16 +38,17 @@ def bars(title: str, groups: Mapping[str, Mapping[str, float]], shown: Callable[
     longest = max((value for values in groups.values() for value in values.values()), default=1) or 1
     body = [f"<text x='10' y='18' {_STYLE} font-weight='bold'>{escape(title)}</text>"]
     for place, name in enumerate(names):
-        at = 10 + place * 190
-        body.append(f"<rect x='{at}' y='28' width='10' height='10' fill='{COLOURS[place % 4]}'/>")
-        body.append(f"<text x='{at + 15}' y='37' {_STYLE}>{escape(name)}</text>")
-    y = 52.0
+        row, column = divmod(place, IN_A_ROW)
+        x, y = 10 + column * 300, 28.0 + row * 15
+        body.append(f"<rect x='{x}' y='{y:.0f}' width='10' height='10' fill='{_colour(place)}'/>")
+        body.append(f"<text x='{x + 15}' y='{y + 9:.0f}' {_STYLE}>{escape(name)}</text>")
+    y = 37.0 + 15 * math.ceil(len(names) / IN_A_ROW)
     for group, values in groups.items():
         body.append(f"<text x='10' y='{y + 11:.0f}' {_STYLE}>{escape(group)}</text>")
         y += 16
         for name, value in values.items():
             width = 560 * value / longest
-            colour = COLOURS[names.index(name) % 4]
+            colour = _colour(names.index(name))
             body.append(f"<rect x='20' y='{y:.0f}' width='{width:.1f}' height='10' fill='{colour}'/>")
             body.append(f"<text x='{26 + width:.1f}' y='{y + 9:.0f}' {_STYLE}>{escape(shown(value))}</text>")
             y += 13
@@ -55,6 +61,10 @@ def number(value: float) -> str:
     if value >= 1_000_000 and value % 100_000 == 0:
         return f"{value / 1_000_000:g}M"
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _colour(place: int) -> str:
+    return COLOURS[place % len(COLOURS)]
 
 
 def _panel(x_name: str, name: str, systems: Mapping[str, Points], linear: bool) -> list[str]:
@@ -77,7 +87,7 @@ def _panel(x_name: str, name: str, systems: Mapping[str, Points], linear: bool) 
     if linear:
         parts.append(_proportion(across, upward, next(iter(systems.values()))))
     for place, (system, points) in enumerate(systems.items()):
-        colour = COLOURS[place % 4]
+        colour = _colour(place)
         places = [(across.at(x), upward.at(y)) for x, y in points if y > 0]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         parts.append(f"<polyline points='{path}' fill='none' stroke='{colour}' stroke-width='2'/>")
