@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 import trustme
 
+from mrccsc_tui.arguments import parse
+from mrccsc_tui.cli import find_profile
 from mrccsc_tui.client import ChatClient, RequestError
-from mrccsc_tui.config import Profile
+from mrccsc_tui.config import Config, Profile
+from mrccsc_tui.profile import Session, save_session
 from tests.client.party import PASSWORD
 from tests.wire.server import Server
 
@@ -51,12 +54,37 @@ async def test_a_trusted_server_is_chatted_with(server: Server, authority: Path)
     await client.stop()
 
 
+async def test_a_profile_that_was_signed_in_keeps_what_it_trusts(server: Server, authority: Path) -> None:
+    client = ChatClient(Profile("kept", "127.0.0.1", server.port, tls=True, ca=authority))
+    await client.start()
+    await client.register("kept", PASSWORD)
+    await client.stop()
+
+    def found(*arguments: str) -> Profile:
+        return find_profile(parse(["--profile", "kept", *arguments]), Config({}, Path("config.toml")))
+
+    again = found("export", "@nobody")
+    assert (again.host, again.port, again.tls, again.ca) == ("127.0.0.1", server.port, True, authority)
+    assert found("--host", "other.example", "--tls").ca is None
+    assert (found("--ca", "new.pem").host, found("--ca", "new.pem").ca) == ("127.0.0.1", Path("new.pem"))
+
+
+def test_certificates_that_are_named_are_asked_for_by_a_profile_that_was_plain() -> None:
+    save_session("plain", Session("127.0.0.1", 8000, tls=False, user=1, username="ann", token="t"))
+    found = find_profile(parse(["--profile", "plain", "--ca", "ca.pem"]), Config({}, Path("config.toml")))
+    assert found.tls
+
+
 async def test_an_untrusted_server_is_not(server: Server) -> None:
-    assert "not trusted" in await failure(Profile("eve", "127.0.0.1", server.port, tls=True))
+    message = await failure(Profile("eve", "127.0.0.1", server.port, tls=True))
+    assert "not trusted" in message
+    assert "--ca" in message
 
 
 async def test_a_server_of_another_name_is_not(server: Server, authority: Path) -> None:
-    assert "not trusted" in await failure(Profile("eve", "localhost", server.port, tls=True, ca=authority))
+    message = await failure(Profile("eve", "localhost", server.port, tls=True, ca=authority))
+    assert "not trusted" in message
+    assert "--ca" not in message
 
 
 async def test_a_plain_client_on_the_tls_port_is_told(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

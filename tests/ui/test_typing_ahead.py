@@ -52,6 +52,14 @@ async def test_a_paste_stays_between_its_keys(show: Show, replay: Replay) -> Non
         await stage.until(lambda: stage.main.chat.composer.text == "see thiat", "all of it")
 
 
+async def test_blank_lines_around_a_text_are_not_sent(show: Show, replay: Replay) -> None:
+    async with show() as stage:
+        await stage.opens(replay.recording.conv("lunch"))
+        stage.app.post_message(events.Paste(" \n\n    if tea:\n\n        drink()  \n\n"))
+        stage.press_at_once("enter")
+        await stage.until(lambda: said(replay) == ["    if tea:\n\n        drink()"], "what was sent")
+
+
 async def test_a_corrected_command_is_carried_out(show: Show, replay: Replay) -> None:
     async with show(toasts=True) as stage:
         await stage.opens(replay.recording.conv("lunch"))

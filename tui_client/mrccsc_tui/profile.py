@@ -21,7 +21,10 @@ class ProfileLocked(ConfigError):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session that can be resumed: its token, and where it may be shown. Nowhere else is it ever sent."""
+    """A session that can be resumed: its token, and where it may be shown. Nowhere else is it ever sent.
+
+    ``ca`` is the file of certificates that the server was trusted by, where those were not the system's.
+    """
 
     host: str
     port: int
@@ -29,6 +32,7 @@ class Session:
     user: int
     username: str
     token: str
+    ca: str | None = None
 
 
 def load_session(name: str) -> Session | None:

@@ -226,7 +226,8 @@ class ClientCore:
         if token := frame.get("token"):
             self._engine.token = token
             place = self.profile.host, self.profile.port, self.profile.tls
-            save_session(self.profile.name, Session(*place, user["user"], user["username"], token))
+            ca = None if self.profile.ca is None else str(self.profile.ca.absolute())
+            save_session(self.profile.name, Session(*place, user["user"], user["username"], token, ca))
             self.profile = replace(self.profile, username=user["username"])
 
     def _become(self, user: int) -> None:

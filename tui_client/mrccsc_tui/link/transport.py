@@ -27,6 +27,9 @@ ADDRESS_DELAY = 0.25
 
 CHUNK = 65_536
 
+_UNKNOWN_ISSUER = (18, 19, 20, 21)
+"""What OpenSSL answers where nothing is known of who has signed a certificate (``X509_V_ERR_…`` of x509_vfy.h)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -115,7 +118,8 @@ async def dial(address: Address) -> Transport:
     except TimeoutError:
         raise LineLost(f"{place} does not answer.") from None
     except ssl.SSLCertVerificationError as error:
-        raise LineLost(f"The certificate of {place} is not trusted: {error.verify_message}.") from None
+        advice = " Where it is your own, name it with --ca." if error.verify_code in _UNKNOWN_ISSUER else ""
+        raise LineLost(f"The certificate of {place} is not trusted: {error.verify_message}.{advice}") from None
     except ssl.SSLError:
         raise LineLost(f"{place} does not speak TLS.") from None
     except socket.gaierror:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from mrccsc_tui import sanitize
 from mrccsc_tui.ui.keymap import COMPOSER, actions
 
 _REMEMBERED = 100
+
+_BLANK_LINES = re.compile(r"\A(?:[^\S\n]*\n)+")
 
 Completer = Callable[[str, str], list[str]]
 """``(line, its last word) → what may stand in the word's place``."""
@@ -91,9 +94,8 @@ class Composer(TextArea):
         self.insert(text)
 
     def action_send(self) -> None:
-        """Send what is typed."""
-        text = self.text
-        if text.strip():
+        """Send what is typed, without the blank lines around it that a paste may bring."""
+        if text := _without_blank_edges(self.text):
             self.put("")
             self.post_message(self.Submitted(text))
 
@@ -181,3 +183,8 @@ class Composer(TextArea):
     def _forget_completion(self) -> None:
         self._candidates = []
         self._span = None
+
+
+def _without_blank_edges(text: str) -> str:
+    """A text without what is blank before its first line and after its last word."""
+    return _BLANK_LINES.sub("", text.rstrip())
