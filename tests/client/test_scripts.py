@@ -187,7 +187,18 @@ async def test_a_server_that_is_not_there_is_status_three(party: Party, capsys: 
     session = next(Path(os.environ["XDG_STATE_HOME"]).rglob("session.json"))
     session.write_text(session.read_text().replace(f'"port": {party.server.port}', '"port": 1'))
     done = await here(capsys, "--profile", ann.profile.name, "send", "@bob", "hi", "--timeout", "2")
-    assert (done.code, len(done.err.splitlines())) == (3, 1)
+    assert (done.code, done.err) == (3, "mrccsc-tui: Nothing listens at 127.0.0.1:1.\n")
+    # A person is told while it still tries.
+    terminal, stderr = os.openpty()
+    process = await asyncio.create_subprocess_exec(
+        COMMAND, "--profile", ann.profile.name, "tail", stderr=stderr, env=os.environ
+    )
+    told = await asyncio.to_thread(os.read, terminal, 1_000)
+    assert told == b"mrccsc-tui: Nothing listens at 127.0.0.1:1. Trying for 30 s.\r\n"
+    process.terminate()
+    await process.wait()
+    os.close(terminal)
+    os.close(stderr)
 
 
 async def test_a_profile_that_is_open_is_not_opened_twice(capsys: pytest.CaptureFixture[str]) -> None:

@@ -225,10 +225,18 @@ class ClientCore:
             self._become(user["user"])
         if token := frame.get("token"):
             self._engine.token = token
-            place = self.profile.host, self.profile.port, self.profile.tls
-            ca = None if self.profile.ca is None else str(self.profile.ca.absolute())
-            save_session(self.profile.name, Session(*place, user["user"], user["username"], token, ca))
             self.profile = replace(self.profile, username=user["username"])
+        self._keep_session(user["user"], user["username"])
+
+    def _keep_session(self, user: int, username: str) -> None:
+        """For the next start. What the server is trusted by may be another file than when the token was given."""
+        if (token := self._engine.token) is None:
+            return
+        place = self.profile.host, self.profile.port, self.profile.tls
+        ca = None if self.profile.ca is None else str(self.profile.ca.absolute())
+        session = Session(*place, user, username, token, ca)
+        if load_session(self.profile.name) != session:
+            save_session(self.profile.name, session)
 
     def _become(self, user: int) -> None:
         """Know and say what this account knew and had to say when it was here last; forget any other's."""

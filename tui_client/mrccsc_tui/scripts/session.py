@@ -17,6 +17,10 @@ SIGN_IN_TIME = 30.0
 """Seconds until a server counts as unreachable."""
 
 
+SOON = 1.0
+"""Seconds after which a person is told that there is something to wait for."""
+
+
 class Unreachable(Exception):
     """The server cannot be reached, or did not answer in time."""
 
@@ -50,6 +54,13 @@ def _fail(code: int, message: str) -> int:
     return code
 
 
+def _show_waiting(reason: str | None, seconds: float) -> None:
+    """Say that it is alive, to a person: a log or a mail needs how it ended only."""
+    if sys.stderr.isatty():
+        message = f"{reason or 'The server does not answer.'} Trying for {seconds:g} s."
+        print(f"mrccsc-tui: {line(message)}", file=sys.stderr)  # noqa: T201
+
+
 @asynccontextmanager
 async def signed_in(profile: Profile, patience: float = SIGN_IN_TIME) -> AsyncIterator[ChatClient]:
     """A client that is online and has all its lists."""
@@ -64,11 +75,14 @@ async def signed_in(profile: Profile, patience: float = SIGN_IN_TIME) -> AsyncIt
                 )
             password = await asyncio.to_thread(password_from, profile.password_command)
             await client.login(profile.username, password)
-        ready = await until(
-            client,
-            lambda: client.status.phase == "stopped" or (client.status.online and client.store.listing is None),
-            patience,
-        )
+
+        def settled() -> bool:
+            return client.status.phase == "stopped" or (client.status.online and client.store.listing is None)
+
+        ready = await until(client, settled, min(patience, SOON))
+        if not ready and patience > SOON:
+            _show_waiting(client.status.reason, patience)
+            ready = await until(client, settled, patience - SOON)
         if client.status.phase == "stopped":
             raise RequestError("unauthenticated", client.status.reason or "Not signed in.")
         if not ready:
