@@ -16,6 +16,7 @@ from mrccsc_tui.arguments import parse
 from mrccsc_tui.profile import locked
 from tests.client.party import PASSWORD, Party, direct, group, me, sees, settled
 from tests.waiting import wait_until
+from tests.wire.server import Server
 
 COMMAND = str(Path(sys.executable).with_name("mrccsc-tui"))
 
@@ -123,6 +124,29 @@ async def test_tail_prints_what_is_said_from_now_on(party: Party) -> None:
     assert "\x1b" not in as_json.out + plain.out
     assert f"<{me(bob).username}> now ␛[31m\n" in plain.out
     assert (as_json.code, plain.code) == (0, 0)
+
+
+async def test_tail_tells_of_an_outage_and_goes_on(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    server.start()
+    party = Party(server)
+    ann, bob = await party.friends("ann", "bob")
+    conv = await direct(ann, bob)
+    tail = await start("--profile", ann.profile.name, "tail", "--count", "1")
+    assert tail.stderr is not None
+    assert (await tail.stderr.readline()) == b"mrccsc-tui: listening\n"
+    port = server.port
+    await asyncio.to_thread(server.kill)
+    assert (await tail.stderr.readline()).startswith(b"mrccsc-tui: offline. ")
+    await asyncio.to_thread(server.start, port)
+    assert (await tail.stderr.readline()) == b"mrccsc-tui: listening\n"
+    bob.reconnect_now()
+    bob.send(conv, "are you back?")
+    done = await ended(tail)
+    assert (done.code, done.err) == (0, "")
+    assert "are you back?" in done.out
+    await party.close()
+    server.stop()
 
 
 async def test_export_prints_the_whole_history(party: Party, capsys: pytest.CaptureFixture[str]) -> None:

@@ -49,16 +49,20 @@ def run_script(work: Awaitable[None]) -> int:
     return OK
 
 
+def say(message: str) -> None:
+    """One line on standard error, at once."""
+    print(f"mrccsc-tui: {line(message)}", file=sys.stderr, flush=True)  # noqa: T201
+
+
 def _fail(code: int, message: str) -> int:
-    print(f"mrccsc-tui: {line(message)}", file=sys.stderr)  # noqa: T201
+    say(message)
     return code
 
 
 def _show_waiting(reason: str | None, seconds: float) -> None:
     """Say that it is alive, to a person: a log or a mail needs how it ended only."""
     if sys.stderr.isatty():
-        message = f"{reason or 'The server does not answer.'} Trying for {seconds:g} s."
-        print(f"mrccsc-tui: {line(message)}", file=sys.stderr)  # noqa: T201
+        say(f"{reason or 'The server does not answer.'} Trying for {seconds:g} s.")
 
 
 @asynccontextmanager

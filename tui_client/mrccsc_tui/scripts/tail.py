@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 
 from mrccsc_tui.client import ChatClient
 from mrccsc_tui.config import Profile
 from mrccsc_tui.link.errors import RequestError
-from mrccsc_tui.scripts.session import conversation_of, run_script, signed_in, until
-from mrccsc_tui.state.changes import Change, EntriesAppended
+from mrccsc_tui.scripts.session import conversation_of, run_script, say, signed_in, until
+from mrccsc_tui.state.changes import Change, EntriesAppended, StatusChanged
 from mrccsc_tui.state.models import Amendment, Entry, Message
 from mrccsc_tui.state.wire import dump_entry
 
@@ -26,7 +25,7 @@ async def _tail(profile: Profile, target: str | None, as_json: bool, count: int 
         only = None if target is None else (await conversation_of(client, target)).conv
         printer = _Printer(client, only, as_json, count)
         client.subscribe(printer.follow)
-        print("mrccsc-tui: listening", file=sys.stderr, flush=True)  # noqa: T201
+        printer.tell_how_it_stands()
         await until(client, lambda: printer.done or client.status.phase == "stopped", None)
         if printer.failure is not None:
             raise printer.failure
@@ -40,6 +39,7 @@ class _Printer:
         self._only = only
         self._as_json = as_json
         self._left = count
+        self._listening = False
         self.failure: OSError | None = None
 
     @property
@@ -48,9 +48,22 @@ class _Printer:
 
     def follow(self, changes: Sequence[Change]) -> None:
         for change in changes:
-            if isinstance(change, EntriesAppended) and self._only in (None, change.conv):
+            if isinstance(change, StatusChanged):
+                self.tell_how_it_stands()
+            elif isinstance(change, EntriesAppended) and self._only in (None, change.conv):
                 for entry in change.entries:
                     self._print(entry)
+
+    def tell_how_it_stands(self) -> None:
+        """Say so on standard error when it begins to listen, or stops for a while."""
+        status = self._client.status
+        if status.online and not self._listening:
+            say("listening")
+        elif status.phase == "offline" and self._listening:
+            say(f"offline. {status.reason or ''}")
+        else:
+            return
+        self._listening = status.online
 
     def _print(self, entry: Entry) -> None:
         if self.done:
