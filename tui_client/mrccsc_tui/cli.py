@@ -101,9 +101,9 @@ def find_profile(arguments: argparse.Namespace, config: Config) -> Profile:
     if session is None:
         return found
     if not (config.places(name) or arguments.host or arguments.port or arguments.tls):
-        trusted = found.ca or (Path(session.ca) if session.ca else None)
-        tls = session.tls or trusted is not None
-        found = replace(found, host=session.host, port=session.port, tls=tls, ca=trusted)
+        tls = session.tls or found.ca is not None
+        ca = found.ca or (Path(session.ca) if session.ca else None)
+        found = replace(found, host=session.host, port=session.port, tls=tls, ca=ca)
     return replace(found, username=found.username or session.username)
 
 

@@ -232,11 +232,11 @@ class ClientCore:
         """For the next start. What the server is trusted by may be another file than when the token was given."""
         if (token := self._engine.token) is None:
             return
-        place = self.profile.host, self.profile.port, self.profile.tls
-        ca = None if self.profile.ca is None else str(self.profile.ca.absolute())
-        session = Session(*place, user, username, token, ca)
-        if load_session(self.profile.name) != session:
-            save_session(self.profile.name, session)
+        profile = self.profile
+        ca = str(profile.ca.absolute()) if profile.tls and profile.ca else None
+        session = Session(profile.host, profile.port, profile.tls, user, username, token, ca)
+        if load_session(profile.name) != session:
+            save_session(profile.name, session)
 
     def _become(self, user: int) -> None:
         """Know and say what this account knew and had to say when it was here last; forget any other's."""
