@@ -28,7 +28,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mrccsc_server import app as composition
 from mrccsc_server.cli.command import run
@@ -92,8 +92,8 @@ class Hand:
         self._held: list[Hint] = []
         self._server: asyncio.Server | None = None
         self._clock = 0.0
-        self._readonly = False
-        self._writers: list[sqlite3.Connection] = []
+        self.readonly = False
+        """Whether the database's file takes no writes."""
         self.inside = Inside()
         self.done: Counter[str] = Counter()
 
@@ -120,7 +120,7 @@ class Hand:
             case "quota":
                 self._limit_files(command["bytes"])
             case "readonly":
-                self._let_write(not command["on"])
+                self.readonly = command["on"]
             case "clock":
                 self._clock = command["seconds"]
             case "hints":
@@ -151,20 +151,6 @@ class Hand:
             folder = self._socket.parent
             size = max(file.stat().st_size for file in folder.rglob("*.db*")) + more
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-
-    def _let_write(self, allowed: bool) -> None:
-        self._readonly = not allowed
-        for connection in self._writers:
-            try:
-                connection.execute(f"PRAGMA query_only = {'OFF' if allowed else 'ON'}")
-            except sqlite3.ProgrammingError:
-                continue  # It is closed.
-
-    def hold(self, connection: sqlite3.Connection) -> None:
-        """A connection that writes was opened."""
-        self._writers = [*self._writers[-3:], connection]
-        if self._readonly:
-            connection.execute("PRAGMA query_only = ON")
 
     # -- crash points -----------------------------------------------------------------------------------------------
 
@@ -231,6 +217,29 @@ class HandedLog:
         return outcomes
 
 
+class HandedConnection:
+    """A connection that writes, unless the hand says otherwise.
+
+    It asks by itself, in the thread that uses it: SQLite does not survive that another thread closes a connection
+    which a statement is being run on.
+    """
+
+    def __init__(self, inner: sqlite3.Connection, hand: Hand) -> None:
+        self._inner = inner
+        self._hand = hand
+        self._readonly = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def execute(self, *values: Any) -> sqlite3.Cursor:
+        """See :class:`sqlite3.Connection`."""
+        if self._readonly != self._hand.readonly:
+            self._readonly = self._hand.readonly
+            self._inner.execute(f"PRAGMA query_only = {'ON' if self._readonly else 'OFF'}")
+        return self._inner.execute(*values)
+
+
 def put_hand_on_bus(bus: Bus, hand: Hand) -> None:
     """Let what is published pass through the hand."""
     publish = bus.publish
@@ -274,9 +283,7 @@ def put_hand_on(hand: Hand) -> None:
 
     def open_file(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         connection = connect(path, read_only=read_only)
-        if not read_only:
-            hand.hold(connection)
-        return connection
+        return connection if read_only else cast(sqlite3.Connection, HandedConnection(connection, hand))
 
     connections.connect = open_file
     SystemClock.now = lambda _: hand.now()  # type: ignore[method-assign]
