@@ -24,7 +24,6 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         uri=True,
         timeout=BUSY_TIME,
         isolation_level=None,
-        check_same_thread=False,
         cached_statements=256,
     )
     try:
