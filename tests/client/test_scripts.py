@@ -217,12 +217,14 @@ async def test_a_server_that_is_not_there_is_status_three(party: Party, capsys: 
     process = await asyncio.create_subprocess_exec(
         COMMAND, "--profile", ann.profile.name, "tail", stderr=stderr, env=os.environ
     )
-    told = await asyncio.to_thread(os.read, terminal, 1_000)
-    assert told == b"mrccsc-tui: Nothing listens at 127.0.0.1:1. Trying for 30 s.\r\n"
+    os.close(stderr)
+    told = b""
+    while not told.endswith(b"\n"):
+        told += await asyncio.to_thread(os.read, terminal, 1_000)
+    os.close(terminal)
     process.terminate()
     await process.wait()
-    os.close(terminal)
-    os.close(stderr)
+    assert told == b"mrccsc-tui: Nothing listens at 127.0.0.1:1. Trying for 30 s.\r\n"
 
 
 async def test_a_profile_that_is_open_is_not_opened_twice(capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,10 +59,10 @@ def _fail(code: int, message: str) -> int:
     return code
 
 
-def _show_waiting(reason: str | None, seconds: float) -> None:
+def _show_waiting(reason: str, seconds: float) -> None:
     """Say that it is alive, to a person: a log or a mail needs how it ended only."""
     if sys.stderr.isatty():
-        say(f"{reason or 'The server does not answer.'} Trying for {seconds:g} s.")
+        say(f"{reason} Trying for {seconds:g} s.")
 
 
 @asynccontextmanager
@@ -80,17 +80,22 @@ async def signed_in(profile: Profile, patience: float = SIGN_IN_TIME) -> AsyncIt
             password = await asyncio.to_thread(password_from, profile.password_command)
             await client.login(profile.username, password)
 
+        why = "The server does not answer."
+
         def settled() -> bool:
+            nonlocal why
+            # Only while it rests between two tries there is a reason.
+            why = client.status.reason or why
             return client.status.phase == "stopped" or (client.status.online and client.store.listing is None)
 
         ready = await until(client, settled, min(patience, SOON))
         if not ready and patience > SOON:
-            _show_waiting(client.status.reason, patience)
+            _show_waiting(why, patience)
             ready = await until(client, settled, patience - SOON)
         if client.status.phase == "stopped":
             raise RequestError("unauthenticated", client.status.reason or "Not signed in.")
         if not ready:
-            raise Unreachable(client.status.reason or "The server does not answer.")
+            raise Unreachable(why)
         yield client
     finally:
         await client.stop()
