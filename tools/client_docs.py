@@ -39,6 +39,7 @@ profile = "work"     # the one that opens without --profile
 host = "chat.example.org"
 port = 8000
 tls = true
+ca = "company.pem"   # or --ca: certificates to trust instead of the system's; beside this file
 username = "ada"
 password-command = "pass show chat"
 ```
