@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -225,6 +226,21 @@ async def test_a_server_that_is_not_there_is_status_three(party: Party, capsys: 
     process.terminate()
     await process.wait()
     assert told == b"mrccsc-tui: Nothing listens at 127.0.0.1:1. Trying for 30 s.\r\n"
+
+
+async def test_signing_in_by_a_password_takes_no_longer_than_one_waits(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nothing but the time that was given ends it.
+    monkeypatch.setattr("mrccsc_tui.link.connection.WELCOME_TIME", 3_600)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        file = home / "config" / "mrccsc" / "config.toml"
+        file.parent.mkdir(parents=True)
+        file.write_text(
+            f'[profiles.robot]\nport = {silent.getsockname()[1]}\nusername = "ann"\npassword-command = "echo secret"\n'
+        )
+        done = await here(capsys, "--profile", "robot", "send", "@bob", "hi", "--timeout", "0.5")
+    assert (done.code, done.err) == (3, "mrccsc-tui: The server does not answer.\n")
 
 
 async def test_a_profile_that_is_open_is_not_opened_twice(capsys: pytest.CaptureFixture[str]) -> None:

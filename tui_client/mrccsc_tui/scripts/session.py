@@ -16,7 +16,6 @@ from mrccsc_tui.state.models import Conversation
 SIGN_IN_TIME = 30.0
 """Seconds until a server counts as unreachable."""
 
-
 SOON = 1.0
 """Seconds after which a person is told that there is something to wait for."""
 
@@ -65,37 +64,41 @@ def _show_waiting(reason: str, seconds: float) -> None:
         say(f"{reason} Trying for {seconds:g} s.")
 
 
+async def _password(profile: Profile) -> str:
+    if not (profile.username and profile.password_command):
+        raise ConfigError(
+            f"The profile {profile.name} is not signed in. "
+            f"Open the client once (mrccsc-tui --profile {profile.name}), or configure a password-command."
+        )
+    return await asyncio.to_thread(password_from, profile.password_command)
+
+
 @asynccontextmanager
 async def signed_in(profile: Profile, patience: float = SIGN_IN_TIME) -> AsyncIterator[ChatClient]:
     """A client that is online and has all its lists."""
     client = ChatClient(profile, keep=False)
+    why = "The server does not answer."
+
+    def settled() -> bool:
+        nonlocal why
+        # Only while it rests between two tries there is a reason.
+        why = client.status.reason or why
+        return client.status.phase == "stopped" or (client.status.online and client.store.listing is None)
+
     try:
         await client.start()
-        if not client.has_token:
-            if not (profile.username and profile.password_command):
-                raise ConfigError(
-                    f"The profile {profile.name} is not signed in. "
-                    f"Open the client once (mrccsc-tui --profile {profile.name}), or configure a password-command."
-                )
-            password = await asyncio.to_thread(password_from, profile.password_command)
-            await client.login(profile.username, password)
-
-        why = "The server does not answer."
-
-        def settled() -> bool:
-            nonlocal why
-            # Only while it rests between two tries there is a reason.
-            why = client.status.reason or why
-            return client.status.phase == "stopped" or (client.status.online and client.store.listing is None)
-
-        ready = await until(client, settled, min(patience, SOON))
-        if not ready and patience > SOON:
-            _show_waiting(why, patience)
-            ready = await until(client, settled, patience - SOON)
+        password = None if client.has_token else await _password(profile)
+        try:
+            async with asyncio.timeout(patience):
+                if password is not None:
+                    await client.login(profile.username or "", password)
+                if not await until(client, settled, SOON):
+                    _show_waiting(why, patience)
+                    await until(client, settled, None)
+        except TimeoutError:
+            raise Unreachable(why) from None
         if client.status.phase == "stopped":
             raise RequestError("unauthenticated", client.status.reason or "Not signed in.")
-        if not ready:
-            raise Unreachable(why)
         yield client
     finally:
         await client.stop()
