@@ -65,7 +65,10 @@ class Connection(asyncio.Protocol):
             request = orjson.loads(line)
             if request["type"] == "message.send":
                 seqs[self.room] += 1
-                log.add(Said(self, request, seqs[self.room]))
+                if log.table is None:
+                    self.pass_on(request, seqs[self.room])
+                else:
+                    log.add(Said(self, request, seqs[self.room]))
             elif request["type"] == "session.resume":
                 self.room = int(request["token"][1:])
                 rooms[self.room].append(self)
@@ -121,7 +124,7 @@ class Table(Protocol):
 
 
 class Log:
-    """Passes on what is said: at once, or in batches when it is stored, where there is a table."""
+    """Passes on what is said when it is stored, in batches; of no use without a table."""
 
     def __init__(self) -> None:
         self.table: Table | None = None
@@ -130,10 +133,7 @@ class Log:
         self._work = asyncio.Event()
 
     def add(self, said: Said) -> None:
-        """Pass one on, in its turn."""
-        if self.table is None:
-            said.by.pass_on(said.request, said.seq)
-            return
+        """Store one, and pass it on."""
         self._waiting.append(said)
         if not self._storing or len(self._waiting) == HALF:
             self._work.set()
