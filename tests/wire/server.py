@@ -16,7 +16,10 @@ _PORT = re.compile(r"accepts on 127\.0\.0\.1:(\d+)")
 
 
 class Server:
-    """A running ``mrccsc-server``. ``port`` is where it listens."""
+    """A running ``mrccsc-server``. ``port`` is where it listens.
+
+    ``output`` comes by a thread: only after :meth:`wait` is what the server said surely in it.
+    """
 
     def __init__(self, folder: Path, *options: str, limits: str = "") -> None:
         self.folder = folder
@@ -24,6 +27,7 @@ class Server:
         self.port = 0
         self.output: list[str] = []
         self._process: subprocess.Popen[str]
+        self._reading: threading.Thread
         if limits:
             config = folder / "server.toml"
             config.write_text(f"[limits]\n{limits}\n")
@@ -45,7 +49,8 @@ class Server:
         ready = threading.Event()
         self.output = []
         self.port = 0
-        threading.Thread(target=self._read, args=(ready,), daemon=True).start()
+        self._reading = threading.Thread(target=self._read, args=(ready,), daemon=True)
+        self._reading.start()
         if not ready.wait(30) or not self.port:
             self.kill()
             raise AssertionError("the server did not start:\n" + "".join(self.output))
@@ -66,8 +71,10 @@ class Server:
         self._process.send_signal(number)
 
     def wait(self) -> int:
-        """Its exit code, once it has ended."""
-        return self._process.wait(30)
+        """Its exit code, once it has ended and all that it said is in ``output``."""
+        code = self._process.wait(30)
+        self._reading.join(30)
+        return code
 
     def kill(self) -> None:
         """kill -9."""

@@ -127,16 +127,11 @@ class NeverRead(Fault):
         port = self.scene.chance.choice(self.system.ports)
         reader, self.writer = await asyncio.open_connection("127.0.0.1", port, limit=4_096)
         self._ask("session.login", username=device.username, password=PASSWORD)
-        while b'"session.ready"' not in await _line(reader):
+        while b'"session.ready"' not in await read_line(reader):
             pass
         self.reader, self.requests = reader, 0
-        self._read_no_more()
         self.conv = self.trial.company.groups[0]
         self.flood = asyncio.create_task(self._flood())
-
-    def _read_no_more(self) -> None:
-        """From here on the transport's buffer fills, then the kernel's, then the server's."""
-        self.reader._transport.pause_reading()  # type: ignore[attr-defined]
 
     def _ask(self, kind: str, **fields: Any) -> None:
         self.writer.write(json.dumps({"type": kind, "id": 1, **fields}).encode() + b"\n")
@@ -146,7 +141,11 @@ class NeverRead(Fault):
             self._ask("history.get", conv=self.conv, limit=200)
             self.requests += 1
             await self.writer.drain()
-            await asyncio.sleep(0)
+            await self._heed()
+
+    async def _heed(self) -> None:
+        """What it does about the answer: nothing. The reader's buffer fills, then the kernel's, then the server's."""
+        await asyncio.sleep(0)
 
     async def bitten(self) -> Evidence | None:
         cut = self.writer.transport.is_closing() or self.flood.done()
@@ -160,10 +159,13 @@ class NeverRead(Fault):
         return None
 
 
-async def _line(reader: asyncio.StreamReader) -> bytes:
+async def read_line(reader: asyncio.StreamReader) -> bytes:
+    """What came, up to the end of a line. Raises :class:`ConnectionError`."""
     line = b""
     while not line.endswith(b"\n"):
-        chunk = await asyncio.wait_for(reader.read(65_536), 20)
+        # Not by wait_for(): before Python 3.12 it may swallow that its task is cancelled.
+        async with asyncio.timeout(20):
+            chunk = await reader.read(65_536)
         if not chunk:
             raise ConnectionError("the server closed")
         line += chunk

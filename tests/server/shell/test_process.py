@@ -247,8 +247,8 @@ def test_a_stopped_server_is_shut_by_its_guard_and_listens_again(tmp_path: Path)
                 time.sleep(0.05)
             else:
                 break
-        assert "hung" in "".join(server.output)
         assert server.stop() == 0
+        assert "hung" in "".join(server.output)
 
 
 async def test_it_ends_after_the_last_client(tmp_path: Path) -> None:
