@@ -264,6 +264,8 @@ STEPS = st.lists(
                 "turn",
                 "turn",
                 "release",
+                "cut",
+                "mend",
             ]
         ),
         st.integers(0, 2),
@@ -277,7 +279,10 @@ STEPS = st.lists(
 @settings(max_examples=25, phases=[Phase.generate])
 @given(STEPS, st.integers(0, 2**32))
 def test_every_device_is_shown_every_entry_once_and_in_order(steps: list[tuple[str, int, int]], seed: int) -> None:
-    """People on two nodes talk, come and go, open and close devices, while hints are lost, doubled and late."""
+    """People on two nodes talk, come and go, open and close devices, while hints are lost, doubled and late.
+
+    Nodes lose the bus and have it again.
+    """
     asyncio.run(_play(steps, Random(seed)))
 
 
