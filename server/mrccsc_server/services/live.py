@@ -102,8 +102,8 @@ class Live:
         """Send the snapshot, then what was held and is not in it; from then on deliver at once.
 
         ``heads`` are the heads of all conversations of the user, as they were read with the snapshot. False, and
-        nothing was sent, when what is delivered here is ahead of the snapshot by more than what was held: then a newer
-        one must be read.
+        nothing was sent, when what the session would hear next of one of them does not follow on its head: then a newer
+        snapshot must be read.
         """
         live = self._users.get(session.user)
         if live is None or session not in live.sessions:
@@ -114,8 +114,8 @@ class Live:
             self._gap_handler.entered(conv)
         first = session.first_held(heads)
         for conv, head in heads.items():
-            applied = linked[conv].applied
-            if applied is not None and applied > head and first.get(conv, applied + 1) > head + 1:
+            # What it would hear first: of what is held, or else of what is yet to be delivered here.
+            if first.get(conv, (linked[conv].applied or 0) + 1) > head + 1:
                 return False
         session.release(ready, heads)
         for conversation in live.conversations:

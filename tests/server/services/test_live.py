@@ -298,6 +298,26 @@ def test_a_snapshot_from_between_two_stays_that_were_heard_of_is_read_again() ->
     assert ears.seqs() == [group.head]
 
 
+def test_a_snapshot_is_read_again_where_what_is_held_does_not_follow_on_it() -> None:
+    """Nothing is known any more of how far a conversation was delivered that nobody here is in; what is held tells."""
+    live, group = Live(Wanted()), Group()
+    group.members.add(BOB)
+    slow_ears = Ears()
+    slow, quick = session(BOB, slow_ears), session(BOB, Ears())
+    for each in (slow, quick):
+        live.enter(each)
+        live.watch(each, group.heads(BOB))
+    old = group.heads(BOB)
+    live.deliver(Arrival(group.message()))
+    assert live.release(quick, encode({"type": "ready"}), group.heads(BOB))
+    live.deliver(Arrival(group.leave(BOB)))
+    assert not live.conversations
+    assert not live.release(slow, encode({"type": "ready"}), old)
+    assert slow_ears.lines == []
+    assert live.release(slow, encode({"type": "ready"}), group.heads(BOB))
+    assert slow_ears.types() == ["ready"]
+
+
 def test_old_news_bring_nobody_into_a_conversation() -> None:
     """The hint of a join may come when the stay has ended: the database is asked instead."""
     wanted, group = Wanted(), Group()
