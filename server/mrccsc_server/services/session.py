@@ -119,11 +119,12 @@ class Session:
     def send_gone(self, conv: int, seq: int, line: bytes) -> bool:
         """Send that the user left by the entry at ``seq``; whether the session is inside all the same.
 
-        It is when it was told of a later time, at which the user was back.
+        It is when it was told of a later time, at which the user was back, or will be by a view that is held.
         """
         if self._held is not None:
             self._hold(_Held(conv, seq, "gone", line))
-            return False
+            held = [one for one in self._held if isinstance(one, _Held)]
+            return any(one.what == "view" and one.conv == conv and one.seq > seq for one in held)
         floor = self._floors.get(conv, 0)
         if floor == OUTSIDE:
             return False

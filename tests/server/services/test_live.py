@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -316,6 +317,33 @@ def test_a_snapshot_is_read_again_where_what_is_held_does_not_follow_on_it() -> 
     assert slow_ears.lines == []
     assert live.release(slow, encode({"type": "ready"}), group.heads(BOB))
     assert slow_ears.types() == ["ready"]
+
+
+@pytest.mark.parametrize("watched", [False, True], ids=["snapshot after the stay", "memberships read within it"])
+def test_who_was_shown_a_later_stay_while_opening_is_told_how_it_ends(watched: bool) -> None:
+    """The leave of the stay before comes late, when a view of the later one was read: the user is in all the same."""
+    live, group = Live(Wanted()), Group()
+    ears = Ears()
+    first, opening = session(BOB, Ears()), session(BOB, ears)
+    live.enter(first)
+    live.enter(opening)
+    live.deliver(Arrival(Stored(group.join(BOB).entry)))
+    newcomers = live.admit(CONV, [BOB])
+    assert live.release(first, encode({"type": "ready"}), group.heads(BOB))
+    live.deliver(Arrival(group.leave(BOB)))
+    unheard = [group.join(BOB)]
+    live.settle_in(CONV, newcomers, {BOB: group.view(group.head)})
+    assert live.members(CONV) == [BOB]
+    if watched:
+        live.watch(opening, group.heads(BOB))
+    unheard.append(group.leave(BOB))
+    live.deliver(Arrival(unheard[-1]))
+    assert live.release(opening, encode({"type": "ready"}), group.heads(BOB))
+    for stored in unheard:
+        live.deliver(Arrival(stored), fetched=True)
+    assert ears.types() == ["ready", "conversation", "entry", "conversation.gone"]
+    assert ears.seqs() == [group.head]
+    assert not live.conversations
 
 
 def test_old_news_bring_nobody_into_a_conversation() -> None:
