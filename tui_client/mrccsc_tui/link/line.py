@@ -22,6 +22,8 @@ STABLE = 10.0
 """Seconds online after which the next loss counts as the first one."""
 
 _BAD_TOKEN = {"bad_credentials", "unauthenticated"}
+_NOT_ANSWERED = {"no_answer", "offline"}
+"""What a request fails with where the server has not refused it."""
 
 
 @dataclass(slots=True)
@@ -113,13 +115,20 @@ class Line:
             try:
                 ready = await connection.ask(sign_in or self._listener.resume(welcome))
             except RequestError as refused:
-                if refused.code == "no_answer" and reading.done():
-                    # Why the line ended says more than that it did.
-                    await reading
+                if refused.code in _NOT_ANSWERED and not connection.alive:
+                    # Why the line ended says more than that it did, and when to come back. It is about to be told.
+                    try:
+                        await reading
+                    except LineLost as lost:
+                        if sign_in is None:
+                            raise
+                        # This is for whoever asked, who has to know whether anything was.
+                        raise RequestError(refused.code, lost.reason) from None
                 raise
         except BaseException:
             connection.close()
             if reading is not None:
+                reading.cancel()
                 await asyncio.gather(reading, return_exceptions=True)
             await transport.closed()
             raise
@@ -129,8 +138,7 @@ class Line:
         return _Began(ready, connection, reading, self._clock.monotonic(), transport.closed)
 
     async def _wait(self, failure: LineLost | RequestError) -> None:
-        at_least = failure.after if isinstance(failure, LineLost) else (failure.retry_after or 0) / 1_000
-        delay = self._backoff.next(at_least)
+        delay = self._backoff.next(_asked_to_wait(failure))
         self._say(
             LinkStatus(
                 phase="offline",
@@ -159,9 +167,18 @@ class Line:
         self._listener.status(self.status)
 
 
+def _asked_to_wait(failure: LineLost | RequestError) -> float | None:
+    """Seconds that the server wants the client to stay away; ``None`` where it says nothing of it."""
+    if isinstance(failure, LineLost):
+        return failure.after
+    return None if failure.retry_after is None else failure.retry_after / 1_000
+
+
 def _final(failure: LineLost | RequestError) -> bool:
     """Coming back by itself would not help."""
-    return failure.final if isinstance(failure, LineLost) else not failure.retryable and failure.code != "no_answer"
+    if isinstance(failure, LineLost):
+        return failure.final
+    return not failure.retryable and failure.code not in _NOT_ANSWERED
 
 
 def session_is_over(failure: LineLost | RequestError) -> bool:
