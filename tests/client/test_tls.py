@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +14,10 @@ from mrccsc_tui.arguments import parse
 from mrccsc_tui.cli import find_profile
 from mrccsc_tui.client import ChatClient, RequestError
 from mrccsc_tui.config import Config, Profile
+from mrccsc_tui.link import connection
 from mrccsc_tui.profile import Session, save_session
 from tests.client.party import PASSWORD
+from tests.waiting import wait_until
 from tests.wire.server import Server
 
 
@@ -52,6 +56,27 @@ async def test_a_trusted_server_is_chatted_with(server: Server, authority: Path)
     assert client.status.encrypted
     assert "not encrypted" not in client.status.words(client.now())
     await client.stop()
+
+
+async def test_a_server_that_hangs_is_left_without_its_farewell(
+    server: Server, authority: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TLS ends with a farewell of both sides, for which asyncio waits half a minute."""
+    client = ChatClient(Profile("hans", "127.0.0.1", server.port, tls=True, ca=authority))
+    await client.start()
+    await client.register("hans", PASSWORD)
+    reasons = []
+    client.subscribe(lambda _: reasons.append(client.status.reason))
+    server.signal(signal.SIGSTOP)
+    asking = asyncio.create_task(client.sessions())
+    try:
+        monkeypatch.setattr(connection, "DOUBT", 0.1)
+        await wait_until(lambda: "The server fell silent." in reasons, "the line being given up")
+    finally:
+        server.signal(signal.SIGCONT)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        await client.stop()
 
 
 async def test_a_profile_that_was_signed_in_keeps_what_it_trusts(server: Server, authority: Path) -> None:

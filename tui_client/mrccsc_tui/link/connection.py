@@ -153,20 +153,23 @@ class Connection:
         return frame
 
     async def run(self) -> None:
-        """Receive until the line ends, which is always by raising :class:`LineLost`."""
-        pulse = asyncio.create_task(self._keep_alive())
+        """Receive until the line ends, which is always by raising :class:`LineLost`.
+
+        A line that is silent for too long has ended at once, however long its transport takes to.
+        """
+        # Side by side: with TLS, a line that is closed can be read until the other end has said farewell too.
+        both = [asyncio.create_task(self._listen()), asyncio.create_task(self._keep_alive())]
         try:
-            while True:
-                frame = await self._next(self._heartbeat * SILENCE)
-                self._take(frame)
+            await asyncio.gather(*both)
         except LineLost as lost:
             self.close(lost)
             # Given up here, the line only ends as if the server had closed it.
             raise self._ended or lost from None
         finally:
-            pulse.cancel()
+            for one in both:
+                one.cancel()
             self.close()
-            await asyncio.gather(pulse, return_exceptions=True)
+            await asyncio.gather(*both, return_exceptions=True)
 
     def close(self, reason: LineLost | None = None) -> None:
         """End the line. All that waits for an answer hears that it is unknown."""
@@ -179,8 +182,12 @@ class Connection:
             if not one.answer.done():
                 one.answer.set_exception(RequestError("no_answer", "The connection broke before the answer came."))
 
+    async def _listen(self) -> None:
+        while True:
+            self._take(await self._next(self._heartbeat * SILENCE))
+
     async def _keep_alive(self) -> None:
-        """Say something at least once a heartbeat, and give the line up when nothing comes back."""
+        """Say something at least once a heartbeat. Raises :class:`LineLost` when nothing comes back."""
         rest = self._heartbeat / 2
         while True:
             await asyncio.sleep(min(rest, DOUBT / 2))
@@ -193,7 +200,7 @@ class Connection:
                 # One with an id, which is owed an answer.
                 self.ask({"type": "ping"})
             elif now - self._doubted_at >= DOUBT:
-                self.close(LineLost(_SILENT))
+                raise LineLost(_SILENT)
 
     def _take(self, frame: Frame) -> None:
         match frame["type"]:
