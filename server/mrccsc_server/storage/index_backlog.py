@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from itertools import islice
 
 from mrccsc_server.domain.state import EntryRow
 
@@ -43,15 +44,24 @@ class IndexBacklog:
                     self._forget(entry.conv)
 
     def take(self, count: int, entries: int) -> dict[int, list[EntryRow] | None]:
-        """Of those that wait longest at most ``count``, with so many ``entries``. They are forgotten."""
+        """Of those that wait longest at most ``count``, with so many ``entries``. They are forgotten.
+
+        What is left of a conversation waits behind all others. Where one must be read, nothing that is at hand is taken
+        after it: it would leave no ``entries`` for that.
+        """
         taken: dict[int, list[EntryRow] | None] = {}
+        to_read = False
         with self._lock:
-            for conv, known in list(self._convs.items())[:count]:
+            for conv, known in list(islice(self._convs.items(), count)):
+                if known is None:
+                    to_read = True
+                elif to_read:
+                    break
+                del self._convs[conv]
                 if known is not None and len(known) > entries:
                     taken[conv], self._convs[conv] = known[:entries], known[entries:]
                 else:
                     taken[conv] = known
-                    del self._convs[conv]
                 self._held -= sum(map(_size, taken[conv] or ()))
                 entries -= len(taken[conv] or ())
                 if entries <= 0:

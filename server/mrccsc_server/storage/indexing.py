@@ -90,28 +90,32 @@ class Indexer:
             backlog = self._database.index_backlog.take(_CONVERSATIONS_A_TIME, max_entries)
             if not backlog:
                 return 0
-            unfinished = set(backlog)
+            unfinished = list(backlog)
+            begun: set[int] = set()
             try:
                 # Texts are cut into tokens outside of the transaction that writes.
                 batches = [batch for entries in backlog.values() if entries and (batch := _batch_of(entries))]
                 known = {batch.conv for batch in batches}
-                if others := sorted(backlog.keys() - known):
+                if others := [conv for conv in backlog if conv not in known]:
                     most = max_entries - sum(batch.upto - batch.after for batch in batches)
                     batches += await self._database.read(lambda reader: _read(reader, others, most), consistent=True)
+                begun.update(batch.conv for batch in batches)
                 moved: set[int] = set()
                 if batches:
                     moved = await self._database.write(
                         lambda transaction: _write(transaction, batches), repeatable=True
                     )
                 # What came to hand and found another mark is read the next time.
-                unfinished.difference_update(
+                finished = {
                     batch.conv
                     for batch in batches
                     if batch.upto == batch.head and (batch.conv in moved or batch.conv not in known)
-                )
+                }
+                unfinished = [conv for conv in backlog if conv not in finished]
                 return sum(batch.upto - batch.after for batch in batches)
             finally:
-                self._database.index_backlog.add(unfinished)
+                # Those for which there was no room come before those that have more.
+                self._database.index_backlog.add(sorted(unfinished, key=begun.__contains__))
 
     async def _sweep(self) -> None:
         """Look at all conversations after a start; where there are other nodes, at a part of them again and again."""
@@ -156,13 +160,15 @@ def _batch_of(entries: Sequence[EntryRow]) -> _Batch | None:
 
 async def _read(reader: Reader, convs: Sequence[int], max_entries: int) -> list[_Batch]:
     batches: dict[int, _Batch] = {}
-    marks = await reader.rows(
+    rows = await reader.rows(
         "SELECT c.conv, s.indexed, c.head FROM conversation c JOIN search_mark s ON s.conv = c.conv WHERE c.conv IN ??",
         convs,
     )
-    for conv, after, head in sorted(marks):
+    marks = {conv: (after, head) for conv, after, head in rows}
+    for conv in convs:
         if max_entries <= 0:
             break
+        after, head = marks.get(conv, (0, 0))
         upto = min(head, after + max_entries)
         max_entries -= upto - after
         batches[conv] = _Batch(conv, after, upto, head, [])

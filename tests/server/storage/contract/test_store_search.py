@@ -8,8 +8,9 @@ import pytest
 from pydantic_core import to_json
 
 from mrccsc_server.domain.contacts import ContactAct
+from mrccsc_server.storage import index_backlog
 from mrccsc_shared.errors import ErrorCode
-from tests.server.storage.scene import ROOM, Opener, Scene, code_of, delete, edit, invite, leave, react, send
+from tests.server.storage.scene import ROOM, Opener, Scene, code_of, delete, edit, invite, join, leave, react, send
 
 
 async def test_a_message_is_found_by_any_of_its_words_without_case(scene: Scene) -> None:
@@ -235,6 +236,48 @@ async def test_indexing_is_bounded_and_goes_on_where_it_stopped(opened: Opener) 
         assert store.search.behind == 0
         assert await store.search.index(10) == 0
         assert len(await scene.find(ann, "needle")) == 31
+
+
+@pytest.mark.parametrize("place", [0, 2])
+@pytest.mark.parametrize("held", [index_backlog.HELD, 0], ids=["at hand", "to be read"])
+async def test_where_much_is_said_no_other_conversation_waits_for_ever(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, held: int, place: int
+) -> None:
+    """More is said in one than is indexed; what is said or deleted elsewhere comes into the index all the same."""
+    monkeypatch.setattr(index_backlog, "HELD", held)
+    ann = await scene.user("ann")
+    convs = [await scene.group(ann) for _ in range(3)]
+    hot = convs.pop(place)
+    quiet, other = convs
+    seq = await scene.say(quiet, ann, "needle")
+    await scene.indexed()
+    await scene.done(*(send(hot, ann, "hay") for _ in range(20)))
+    await scene.done(delete(quiet, ann, seq))
+    pin = await scene.say(other, ann, "pin")
+    for _ in range(6):
+        await scene.store.search.index(8)
+        await scene.done(*(send(hot, ann, "hay") for _ in range(10)))
+    assert scene.store.search.behind == 1
+    assert await scene.find(ann, "pin") == [pin]
+    await scene.indexed()
+    assert len(await scene.find(ann, "hay", conv=hot)) == 80
+
+
+async def test_what_is_too_much_to_be_kept_until_it_is_indexed_is_read(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_backlog, "HELD", 3_000)
+    ann, bob = await scene.users("ann", "bob")
+    convs = [await scene.group(ann) for _ in range(3)]
+    for conv in convs:
+        await scene.done(
+            *(send(conv, ann, "needle") for _ in range(10)), *(react(conv, ann, 2, "👍", n % 2 == 0) for n in range(10))
+        )
+        await scene.done(edit(conv, ann, 3, "hay"), join(conv, bob), delete(conv, ann, 4))
+    await scene.indexed()
+    for conv in convs:
+        assert await scene.find(ann, "needle", conv=conv) == [11, 10, 9, 8, 7, 6, 5, 2]
+        assert await scene.find(ann, "hay", conv=conv) == [3]
 
 
 async def test_indexing_at_the_same_time_does_no_harm(scene: Scene) -> None:
