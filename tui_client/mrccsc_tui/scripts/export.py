@@ -6,7 +6,7 @@ import json
 
 from mrccsc_tui.client import ChatClient
 from mrccsc_tui.config import Profile
-from mrccsc_tui.scripts.session import conversation_of, run_script, signed_in
+from mrccsc_tui.scripts.session import conversation_of, password_for, run_script, signed_in
 from mrccsc_tui.scripts.tail import with_names
 from mrccsc_tui.state.models import Conversation
 
@@ -17,7 +17,7 @@ def export(profile: Profile, target: str | None) -> int:
 
 
 async def _export(profile: Profile, target: str | None) -> None:
-    async with signed_in(profile) as client:
+    async with signed_in(profile, await password_for(profile)) as client:
         if target is None:
             chosen = sorted(client.store.conversations.values(), key=lambda one: one.conv)
         else:

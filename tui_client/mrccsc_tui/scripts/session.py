@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from contextlib import asynccontextmanager
 from mrccsc_tui.client import ChatClient, RequestError
 from mrccsc_tui.config import ConfigError, Profile, password_from
 from mrccsc_tui.exits import INTERRUPTED, MISUSED, OK, REFUSED, UNREACHABLE
+from mrccsc_tui.profile import fits, load_session
 from mrccsc_tui.sanitize import line
 from mrccsc_tui.state.models import Conversation
 
@@ -25,11 +27,17 @@ class Unreachable(Exception):
 
 
 def run_script(work: Awaitable[None]) -> int:
-    """Run a script to its end. The result is its exit code; what went wrong is one line on standard error."""
+    """Run a script to its end. The result is its exit code; what went wrong is one line on standard error.
+
+    What standard output has no character for is printed as an escape of Python.
+    """
 
     async def main() -> None:
         await work
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Peers write in every script; where this goes may know one of them.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         asyncio.run(main())
     except RequestError as error:
@@ -64,7 +72,14 @@ def _show_waiting(reason: str, seconds: float) -> None:
         say(f"{reason} Trying for {seconds:g} s.")
 
 
-async def _password(profile: Profile) -> str:
+async def password_for(profile: Profile) -> str | None:
+    """What the password command prints; ``None`` where a session is stored. It may ask a person, so it is not hurried.
+
+    Raises :class:`ConfigError` where there is neither.
+    """
+    session = load_session(profile.name)
+    if session is not None and fits(session, profile):
+        return None
     if not (profile.username and profile.password_command):
         raise ConfigError(
             f"The profile {profile.name} is not signed in. "
@@ -74,8 +89,14 @@ async def _password(profile: Profile) -> str:
 
 
 @asynccontextmanager
-async def signed_in(profile: Profile, patience: float = SIGN_IN_TIME) -> AsyncIterator[ChatClient]:
-    """A client that is online and has all its lists."""
+async def signed_in(
+    profile: Profile, password: str | None, patience: float = SIGN_IN_TIME
+) -> AsyncIterator[ChatClient]:
+    """A client that is online and has all its lists, ``patience`` seconds later at the latest.
+
+    ``password`` is what :func:`password_for` gave. Raises :class:`Unreachable`, or :class:`RequestError` where one is
+    not let in. Behind the block nothing is sent any more.
+    """
     client = ChatClient(profile, keep=False)
     why = "The server does not answer."
 
@@ -87,7 +108,6 @@ async def signed_in(profile: Profile, patience: float = SIGN_IN_TIME) -> AsyncIt
 
     try:
         await client.start()
-        password = None if client.has_token else await _password(profile)
         try:
             async with asyncio.timeout(patience):
                 if password is not None:
