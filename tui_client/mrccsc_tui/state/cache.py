@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import sqlite3
+import threading
 from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,9 @@ class Cache:
         self._damaged = False
         self._owner = ""
         self._writing = asyncio.Lock()
+        self._disk = threading.Lock()
+        self._life = 1
+        """Grows when everything is forgotten: what was gathered before must not be written any more."""
         self._being_voided: set[int] = set()
         self._forget_changes()
 
@@ -157,33 +161,36 @@ class Cache:
             self._being_voided = self._void
             statements = self._statements()
             if statements:
-                await _to_its_end(asyncio.to_thread(self._write, statements))
+                await _to_its_end(asyncio.to_thread(self._write, statements, self._life))
             self._being_voided = set()
 
     def close(self) -> None:
         """Write what changed and let the file go."""
-        self._write(self._statements())
+        self._write(self._statements(), self._life)
         self._database.close()
         if self._damaged:
             remove(self._path)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything, also what is just being written: this waits for it."""
         self._forget_changes()
+        self._life += 1
         tables = ("facts", *_TABLES, "entries")
-        self._write([(f"DELETE FROM {table}", ()) for table in tables])  # noqa: S608
+        self._write([(f"DELETE FROM {table}", ()) for table in tables], self._life)  # noqa: S608
 
-    def _write(self, statements: list[tuple[str, tuple[Any, ...]]]) -> None:
-        if self._damaged:
-            return
-        try:
-            with transaction(self._database):
-                for statement, values in statements:
-                    self._database.execute(statement, values)
-        except sqlite3.Error as error:
-            # The cursors on disk stay as they were, in agreement with the entries there.
-            log.exception("the cache cannot be written")
-            self._doubt(error)
+    def _write(self, statements: list[tuple[str, tuple[Any, ...]]], life: int) -> None:
+        with self._disk:
+            # The thread may come to it only after everything was forgotten.
+            if self._damaged or life != self._life:
+                return
+            try:
+                with transaction(self._database):
+                    for statement, values in statements:
+                        self._database.execute(statement, values)
+            except sqlite3.Error as error:
+                # The cursors on disk stay as they were, in agreement with the entries there.
+                log.exception("the cache cannot be written")
+                self._doubt(error)
 
     def _statements(self) -> list[tuple[str, tuple[Any, ...]]]:
         store = self._store
