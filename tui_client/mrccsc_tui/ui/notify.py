@@ -73,6 +73,10 @@ class NotificationPolicy:
 
     def messages(self, digest: Digest) -> list[Notice]:
         """The messages of a batch that are worth a bell; each one once."""
+        for conv, log in digest.logs.items():
+            if log.restarted:
+                # In a store that was set back, what comes next may have a seq that was told of once.
+                self._told.pop(conv, None)
         return [self._about(message) for conv, log in digest.logs.items() for message in self._new(conv, log.arrived)]
 
     def requests(self, digest: Digest) -> list[Contact]:
@@ -89,6 +93,9 @@ class NotificationPolicy:
             return
         chosen = level(self._client, conversation)
         for first, last in arrived:
+            if last > conversation.cursor:
+                # It came in the same batch before the log began anew.
+                continue
             for seq in range(max(first, self._told.get(conv, 0) + 1, last - 20), last + 1):
                 message = store.message(conv, seq)
                 if message is None or message.by == store.me.user:

@@ -105,6 +105,8 @@ class PickerScreen(ModalScreen[str | None]):
         self._typed = picker.query
         self._asked = ""
         self._loading = False
+        self._failed = False
+        """The last question was not answered: Enter asks it again."""
         self._moved = False
         """The arrows were used since something was typed: Enter means what is under the cursor."""
         self._hurried = False
@@ -168,7 +170,9 @@ class PickerScreen(ModalScreen[str | None]):
         """Enter."""
         self._catch_up()
         typed = self.query_one(Input).value.strip()
-        if self._picker.search is not None and typed != self._asked and not self._moved:
+        if self._failed:
+            self._ask(typed, None)
+        elif self._picker.search is not None and typed != self._asked and not self._moved:
             self._hurried = True
         elif (number := self._number(typed)) is not None:
             self.dismiss(self._picker.options[number - 1].key)
@@ -208,7 +212,7 @@ class PickerScreen(ModalScreen[str | None]):
         return int(typed) if 1 <= int(typed) <= len(self._picker.options) else None
 
     def _ask(self, query: str, cursor: str | None) -> None:
-        self._loading = True
+        self._loading, self._failed = True, False
         # Not a coroutine: a worker that is cancelled before it began would leave it behind, never awaited.
         fetch = partial(self._fetch, query, cursor)
         _: Worker[None] = self.run_worker(fetch, group="picker", exclusive=True, exit_on_error=False)
@@ -222,8 +226,7 @@ class PickerScreen(ModalScreen[str | None]):
         try:
             page = await search(query, cursor)
         except RequestError as error:
-            self._loading = False
-            self._show([], query, str(error))
+            self._fail(str(error))
             return
         self._loading = False
         self._asked, self._cursor = query, page.cursor
@@ -254,8 +257,12 @@ class PickerScreen(ModalScreen[str | None]):
         """A failed search is told where its results would be. One that gave way to the next also has an error."""
         if event.state is WorkerState.ERROR:
             log.error("a search failed", exc_info=event.worker.error)
-            self._loading = False
-            self._show([], "", "The search failed; try again.")
+            self._fail("The search failed; Enter tries again.")
+
+    def _fail(self, why: str) -> None:
+        # An Enter before this is answered by it: what the next try finds is shown before it is chosen from.
+        self._loading, self._failed, self._hurried = False, True, False
+        self._show([], "", why)
 
 
 def fuzzy(query: str, text: str) -> int | None:
