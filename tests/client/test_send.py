@@ -94,7 +94,7 @@ async def test_removed_while_the_text_is_on_its_way_is_not_sent(party: Party) ->
         await ann.remove_member(tea, me(bob).user)
         done = await ended(sending)
     assert done.code == 1
-    assert done.err == "mrccsc-tui: You are no longer in tea; whether the server has it is not known.\n"
+    assert done.err == 'mrccsc-tui: You are no longer in "tea"; whether the server has it is not known.\n'
     ann.send(tea, "who was that?")
     await settled(ann)
     assert texts(ann, tea) == ["who was that?"]
@@ -121,7 +121,7 @@ async def test_removed_after_the_server_had_it_but_before_it_said_so(party: Part
         done = await ended(sending)
     await sees(ann, tea, "hello")
     assert done.code == 1
-    assert done.err == "mrccsc-tui: You are no longer in tea; whether the server has it is not known.\n"
+    assert done.err == 'mrccsc-tui: You are no longer in "tea"; whether the server has it is not known.\n'
 
 
 async def test_removed_before_it_could_be_sent(world: World) -> None:
@@ -135,7 +135,7 @@ async def test_removed_before_it_could_be_sent(world: World) -> None:
     world.client.reconnect_now()
     line = await world.network.line(1)
     await line.signs_in(conversations=[conversation()])
-    with pytest.raises(RequestError, match="You are no longer in tea; nothing was sent") as refusal:
+    with pytest.raises(RequestError, match='You are no longer in "tea"; nothing was sent') as refusal:
         await saying
     assert refusal.value.code == "not_found"
     assert line.asks("message.send") == []

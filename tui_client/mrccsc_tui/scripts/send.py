@@ -81,7 +81,7 @@ class Delivery:
         if self._failed is not None:
             raise RequestError(self._failed.code or "invalid", self._failed.why or "The server refused it.")
         if self._gone:
-            raise RequestError("not_found", f"You are no longer in {conversation.title}; {self.known}.")
+            raise RequestError("not_found", f'You are no longer in "{conversation.title}"; {self.known}.')
         raise Unreachable(f"The session ended before the server confirmed it; {self.known}.")
 
     @property
