@@ -59,13 +59,7 @@ class History:
         """Lengthen the held tail by at least some rows; ``False`` when it is complete."""
         self._require(conv)
         self._looked_at.add(conv)
-        loading = self._loading.get(conv)
-        if loading is None:
-            loading = self._loading[conv] = asyncio.create_task(self._load(conv, count))
-            loading.add_done_callback(
-                lambda done: (self._loading.pop(conv, None), done.cancelled() or done.exception())
-            )
-        await asyncio.shield(loading)
+        await self._load_once(conv, count)
         conversation = self._engine.store.conversations.get(conv)
         return conversation is not None and conversation.more_before
 
@@ -92,6 +86,21 @@ class History:
         entries = map(read_entry, frame["entries"])
         rows = tuple(entry for entry in entries if not isinstance(entry, Amendment))
         return HistoryPage(conv, rows, frame["head"], frame["more"])
+
+    async def _load_once(self, conv: int, count: int) -> None:
+        loading = self._loading.get(conv)
+        # One that has ended stays for a turn of the loop; one that found all on disk may never have been away from it.
+        if loading is None or loading.done():
+            loading = self._loading[conv] = asyncio.create_task(self._load(conv, count))
+            loading.add_done_callback(lambda done: self._loaded(conv, done))
+        await asyncio.shield(loading)
+
+    def _loaded(self, conv: int, done: asyncio.Task[None]) -> None:
+        if self._loading.get(conv) is done:
+            del self._loading[conv]
+        # Whoever waited for it may have gone; a failure nobody waits for is no accident.
+        if not done.cancelled():
+            done.exception()
 
     async def _load(self, conv: int, count: int) -> None:
         store = self._engine.store
