@@ -53,3 +53,14 @@ async def test_the_server_is_asked_once_by_all_who_read_back_after_what_is_on_di
     line.deliver({**page, "entries": [{"conv": 5, "seq": 1, "kind": "create", "by": 1, "at": 1}]})
     assert [await first, await second] == [False, False]
     assert len(line.asks("history.get")) == 1
+
+
+async def test_what_somebody_looks_at_is_held_whole_without_asking_for_more(world: World) -> None:
+    line = await world.login()
+    looking = asyncio.create_task(world.client.load_older(5, 0))
+    await wait_until(looking.done, "looking")
+    assert await looking
+    line.deliver(*(entry(message(seq, f"text {seq}")) for seq in range(2, 1_202)))
+    await wait_until(lambda: world.client.store.conversations[5].cursor == 1_201, "the entries")
+    assert world.texts() == [f"text {seq}" for seq in range(2, 1_202)]
+    assert line.asks("history.get") == []

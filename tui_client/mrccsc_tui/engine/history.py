@@ -56,10 +56,14 @@ class History:
     # -- back in time -----------------------------------------------------------------------------------------------
 
     async def load_older(self, conv: int, count: int) -> bool:
-        """Lengthen the held tail by at least some rows; ``False`` when it is complete."""
+        """Lengthen the held tail by at least some rows; ``False`` when it is complete.
+
+        From then on no row of it is dropped. A ``count`` of 0 says only that it is looked at: nothing is loaded.
+        """
         self._require(conv)
         self._looked_at.add(conv)
-        await self._load_once(conv, count)
+        if count > 0:
+            await self._load_once(conv, count)
         conversation = self._engine.store.conversations.get(conv)
         return conversation is not None and conversation.more_before
 
