@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
 import webbrowser
 
 from mrccsc_shared.text import check_emoji
@@ -90,6 +92,44 @@ def open_link(message: Message | Pending) -> str:
         raise ActionError("There is no link in that message.")
     webbrowser.open(found[0])
     return found[0]
+
+
+async def open_url(context: ActionContext, url: str) -> None:
+    """Open a link in a browser with a window of its own. Where none can be, the link is copied, and the person told."""
+    if not await asyncio.to_thread(_opened, url):
+        context.copy(url)
+        context.say(f"No browser could be opened here: paste the link where there is one.\n{url}")
+
+
+_ON_THE_TERMINAL = {"www-browser", "links", "elinks", "lynx", "w3m"}
+"""Browsers that would take the terminal from the client: those that ``webbrowser`` knows."""
+
+_SOON = 5.0
+"""Seconds after which a program that has not failed counts as a browser that is open."""
+
+
+def _opened(url: str) -> bool:
+    try:
+        browser = webbrowser.get()
+        if browser.basename in _ON_THE_TERMINAL:
+            return False
+        if isinstance(browser, webbrowser.GenericBrowser):
+            # A helper, or what $BROWSER names: without the terminal it can neither write over the screen nor take keys.
+            return _run_aside([browser.name, *(part.replace("%s", url) for part in browser.args)])
+        return browser.open(url)
+    except (webbrowser.Error, OSError):
+        return False
+
+
+def _run_aside(command: list[str]) -> bool:
+    nothing = subprocess.DEVNULL
+    process = subprocess.Popen(  # noqa: S603 - the user's own browser, without a shell
+        command, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True
+    )
+    try:
+        return process.wait(_SOON) == 0
+    except subprocess.TimeoutExpired:
+        return True
 
 
 def last_failed(context: ActionContext) -> Pending:
