@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mrccsc_tui.ui.widgets.sidebar import PersonKey, Sidebar
-from tests.client.party import Party, befriend, direct, me, sees
+from tests.client.party import Party, befriend, direct, group, me, sees
 from tests.ui.conftest import SIZES, Show, Stage
 from tests.waiting import wait_until
 
@@ -194,3 +194,41 @@ async def test_names_of_peers_are_never_markup(party: Party, play: Show) -> None
         await stage.sees("[red]B[/red]")
         await stage.press("ctrl+g")
         await stage.sees("[red]B[/red]")
+
+
+async def test_a_name_that_is_no_good_as_markup_is_a_name(party: Party, play: Show) -> None:
+    """It was the end of the client, at each start again."""
+    ann, bob, cy = await party.person("ann"), await party.person("bob"), await party.person("cy")
+    await befriend(ann, bob)
+    conv = await direct(ann, bob)
+    other = await group(bob, ann, title="a[/b]")
+    await bob.set_display_name("[/]")
+    await cy.set_display_name("[/x]")
+    async with play(ann) as stage:
+        await cy.request_contact(me(ann).username)
+        await stage.sees("wants to add you (F2)")
+        await stage.opens(conv)
+        await stage.sees("Message [/]")
+        await stage.opens(other)
+        await stage.sees("Message a[/b]")
+        await stage.press("ctrl+f")
+        await stage.sees("a[/b]")
+        await stage.press("escape")
+        await cursor_on(stage, me(cy).user)
+        await stage.press("enter")
+        await stage.sees("[/x]")
+
+
+async def test_a_click_beside_a_name_does_not_what_the_name_says(party: Party, play: Show) -> None:
+    ann, bob = await party.friends("ann", "bob")
+    conv = await direct(ann, bob)
+    await bob.set_display_name("[@click=screen.help]Bob")
+    async with play(ann) as stage:
+        stage.main.open_conversation(conv)
+        await stage.sees("Message [@click")
+        for column in range(2, 30, 4):
+            assert (
+                stage.app.screen.get_style_at(column, stage.main.chat.composer.region.y + 1).meta.get("@click") is None
+            )
+            await stage.pilot.click(stage.main.chat.composer, offset=(column, 1))
+        assert stage.app.screen is stage.main

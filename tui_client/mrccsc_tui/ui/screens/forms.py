@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.message import Message as Event
 from textual.screen import ModalScreen
 from textual.widget import Widget
@@ -116,7 +117,7 @@ class FormScreen(ModalScreen[dict[str, str] | None]):
     def compose(self) -> ComposeResult:
         """The fields and a line that says which keys work, or what is wrong."""
         with Vertical() as box:
-            box.border_title = self._title
+            box.border_title = Content(self._title)
             for field in self._fields:
                 with Horizontal():
                     yield Label(field.label, markup=False)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input
 from textual.worker import Worker, WorkerState
@@ -115,7 +116,7 @@ class PickerScreen(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """A field to type in, and the list."""
         with Vertical() as box:
-            box.border_title = self._picker.title
+            box.border_title = Content(self._picker.title)
             box.border_subtitle = "Enter chooses, Esc closes"
             yield TextField(self._picker.query, placeholder=self._picker.placeholder, id="query")
             yield RowList(bar=self._bar, always=True, id="options")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Input, Label, Static
 
@@ -78,7 +79,7 @@ class SignInScreen(Screen[None]):
         way = REGISTER_WORD if profile.local and profile.username is None else SIGN_IN_WORD
         with VerticalScroll() as box:
             box.border_title = "MRCCSC"
-            box.border_subtitle = f"profile {profile.name}"
+            box.border_subtitle = Content(f"profile {profile.name}")
             box.can_focus = False
             yield self._field("Account", Choice((SIGN_IN_WORD, REGISTER_WORD), way, id="way"))
             yield self._field("Host", TextField(profile.host, id="host"))

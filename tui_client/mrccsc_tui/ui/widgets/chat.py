@@ -9,6 +9,7 @@ from datetime import tzinfo
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
 from textual.message import Message as Event
 
 from mrccsc_shared.limits import MAX_TEXT
@@ -188,7 +189,8 @@ class ChatPanel(Vertical):
             self.composer.placeholder = "/help shows what you can do"
             return
         self.query_one("#title", TextLine).show(self._title(conversation))
-        self.composer.placeholder = f"Message {clip(conversation.title, 30, self._glyphs.ellipsis)}"
+        # A string would be read as markup, and titles are others' words.
+        self.composer.placeholder = Content(f"Message {clip(conversation.title, 30, self._glyphs.ellipsis)}")
 
     def select(self, seq: int) -> bool:
         """Put a message into view and select it; whether it is held."""
