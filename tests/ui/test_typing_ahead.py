@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from syrupy.assertion import SnapshotAssertion
 from textual import events
 from textual.widgets import Input
 
+from mrccsc_tui.client import ChatClient
 from mrccsc_tui.ui.screens.forms import Field, FormScreen
 from mrccsc_tui.ui.screens.main import MainScreen
 from mrccsc_tui.ui.screens.picker import Option, Picker, PickerScreen
-from tests.client.party import PASSWORD
+from tests.client.party import PASSWORD, Party, direct, settled, texts
 from tests.ui.conftest import Show
 from tests.ui.recording import Replay
 from tests.ui.test_sign_in import stranger
@@ -163,3 +166,69 @@ async def test_the_way_through_the_fields_does_not_wait_for_their_layout(
             filled = [str(server.port), "quick", "Quick", "code"]
             fields = [screen.query_one(f"#{name}", Input) for name in names]
             await wait_until(lambda: [field.value for field in fields] == filled, "each word in its field")
+
+
+async def two_chats(party: Party) -> tuple[ChatClient, int, int]:
+    """Somebody, and their conversations with two friends: Bob and Cy."""
+    ann, bob, cy = await party.friends("ann", "bob", "cy")
+    return ann, await direct(ann, bob), await direct(ann, cy)
+
+
+WAYS = {
+    "the next conversation": (("f8",), ()),
+    "the list": (("f2", "up", "up", "down", "down"), ("enter",)),
+    "the switcher": (("ctrl+g", *"cy"), ("enter",)),
+    "a command": (tuple("/chat Cy"), ("enter",)),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_what_is_sent_goes_where_one_is(party: Party, play: Show, way: str) -> None:
+    ann, bob, cy = await two_chats(party)
+    ahead = [key for keys in WAYS[way] for key in keys]
+    async with play(ann) as stage:
+        await stage.until(lambda: {bob, cy} <= set(stage.client.store.conversations), "the conversations")
+        stage.main.open_conversation(bob)
+        await stage.pilot.pause()
+        stage.press_at_once(*"for Bob", "enter", *ahead, *"for Cy", "enter", *"to")
+        await stage.until(lambda: stage.main.chat.composer.text == "to", "the last key")
+        assert stage.main.conv == cy
+        await settled(stage.client)
+        assert (texts(stage.client, bob), texts(stage.client, cy)) == (["for Bob"], ["for Cy"])
+
+
+ON_A_MESSAGE = {
+    "an answer": (("r", *"yes", "enter"), ["mine", "yes"]),
+    "a change": (("e", *" too", "enter"), ["mine too"]),
+    "a quotation": (("greater_than_sign", *"true", "enter"), ["mine", "> mine\ntrue"]),
+    "its end": (("d", "enter"), [""]),
+}
+
+
+@pytest.mark.parametrize("case", ON_A_MESSAGE)
+async def test_keys_on_a_message_act_before_what_follows(party: Party, play: Show, case: str) -> None:
+    ann, bob = await party.friends("ann", "bob")
+    conv = await direct(ann, bob)
+    ann.send(conv, "mine")
+    await settled(ann)
+    keys, expected = ON_A_MESSAGE[case]
+    async with play(ann) as stage:
+        await stage.opens(conv)
+        stage.press_at_once("up", *keys, *"so")
+        await stage.until(lambda: stage.main.chat.composer.text == "so", "the last key")
+        with contextlib.suppress(AssertionError):
+            await wait_until(lambda: texts(stage.client, conv) == expected, "what was done", 5)
+        assert texts(stage.client, conv) == expected
+
+
+async def test_what_is_typed_just_before_the_end_is_kept(party: Party, play: Show) -> None:
+    ann, bob, _ = await two_chats(party)
+    async with play(ann) as stage:
+        stage.main.open_conversation(bob)
+        await stage.pilot.pause()
+        stage.press_at_once(*"precious", "ctrl+q")
+        await stage.until(lambda: not stage.app.is_running or stage.app._exit, "the end")
+    again = ChatClient(ann.profile)
+    await again.start()
+    party.clients.append(again)
+    assert again.draft(bob) == "precious"

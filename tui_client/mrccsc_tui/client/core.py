@@ -22,7 +22,7 @@ from mrccsc_tui.link.outbox import Outbox
 from mrccsc_tui.link.transport import Address, Dial, dial
 from mrccsc_tui.profile import Session, device_id, fits, forget_session, load_session, save_session
 from mrccsc_tui.state.cache import Cache
-from mrccsc_tui.state.changes import Change, MeChanged, SignedOut
+from mrccsc_tui.state.changes import Change, MeChanged, SignedIn, SignedOut
 from mrccsc_tui.state.database import MEMORY
 from mrccsc_tui.state.models import LinkStatus, Person, SessionRecord
 from mrccsc_tui.state.notes import Notes
@@ -31,6 +31,9 @@ from mrccsc_tui.state.wire import read_session
 
 FLUSH_EVERY = 1.0
 """Seconds between two writes of drafts and of the cache, when there is something to write."""
+
+REPLY = "reply:"
+"""Begins the names of the notes of which message each draft answers."""
 
 
 class ClientCore:
@@ -265,6 +268,9 @@ class ClientCore:
     def _follow(self, changes: Sequence[Change]) -> None:
         if self._engine.token is None and any(isinstance(change, SignedOut) for change in changes):
             forget_session(self.profile.name)
+        if any(isinstance(change, SignedIn) and change.reset for change in changes):
+            # In a store with another epoch the same seq may be another message.
+            self._notes.clear(REPLY)
 
     async def _flush(self) -> None:
         while True:

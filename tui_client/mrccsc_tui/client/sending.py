@@ -5,7 +5,7 @@ from __future__ import annotations
 from mrccsc_shared.errors import Refusal
 from mrccsc_shared.limits import MAX_TEXT
 from mrccsc_shared.text import check_emoji, check_text
-from mrccsc_tui.client.core import ClientCore
+from mrccsc_tui.client.core import REPLY, ClientCore
 from mrccsc_tui.link.errors import RequestError
 from mrccsc_tui.state.models import Pending
 
@@ -55,12 +55,12 @@ class Sending(ClientCore):
 
     def draft_reply(self, conv: int) -> int | None:
         """The seq of the message that the draft answers."""
-        seq = self._notes.get(f"reply:{conv}") or ""
+        seq = self._notes.get(f"{REPLY}{conv}") or ""
         return int(seq) if seq.isdecimal() else None
 
     def set_draft_reply(self, conv: int, seq: int | None) -> None:
         """Keep with the draft which message it answers; ``None`` forgets it."""
-        self._notes.put(f"reply:{conv}", None if seq is None else str(seq))
+        self._notes.put(f"{REPLY}{conv}", None if seq is None else str(seq))
 
     def recall(self, key: str) -> str | None:
         """A remembered setting of the screens, kept with the profile."""

@@ -22,10 +22,11 @@ from mrccsc_tui.ui import hangup
 from mrccsc_tui.ui.bridge import Bridge, Changed
 from mrccsc_tui.ui.glyphs import LINEAR, glyphs
 from mrccsc_tui.ui.keymap import EVERYWHERE, bindings, install_legacy_alt, unknown_ids
-from mrccsc_tui.ui.keys import hand_over
+from mrccsc_tui.ui.keys import hand_over, only_types, settle, until_mounted
 from mrccsc_tui.ui.themes import DEFAULT, OWN, names
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from textual.command import Provider
 
     from mrccsc_tui.ui.screens.main import MainScreen
@@ -109,12 +110,18 @@ class ChatApp(App[None]):
             return
         if isinstance(event, events.Key):
             self.app_focus = True  # Whoever types looks here, whatever the terminal says.
+        await until_mounted(self.screen)
         main = self._main
         # Not "is_current": that is so behind a dialog, too.
         if main is not None and self.screen_stack[-1:] == [main]:
             main.take_typing(event)
-        if not (isinstance(event, events.Key) and await self._check_bindings(event.key, priority=True)):
-            await hand_over(event, self.focused or self.screen)
+        target = self.focused or self.screen
+        if isinstance(event, events.Key) and await self._check_bindings(event.key, priority=True):
+            await settle()
+        else:
+            await hand_over(event, target)
+            if not only_types(event, target):
+                await settle()
 
     def watch_app_focus(self) -> None:
         """What came while the person looked elsewhere is seen now, and nothing is from now on."""
@@ -136,6 +143,12 @@ class ChatApp(App[None]):
             f"mrccsc-tui: What happened is written down in {file}"
         )
         self.panic(Text(told))
+
+    def exit(self, result: None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
+        """End. What was typed just now is in the draft, though the composer has not told of it yet."""
+        if self._main is not None and self._main.is_mounted:
+            self._main.chat.save_draft()
+        super().exit(result, return_code, message)
 
     def announce(self, sequence: str) -> None:
         """Write a control sequence that prints nothing to the terminal."""

@@ -39,6 +39,8 @@ class Digest:
     names: bool = False
     signed_in: bool = False
     signed_out: bool = False
+    reset: bool = False
+    """What was held is void: a seq may be another entry now."""
     logs: dict[int, LogDigest] = field(default_factory=dict)
     members: set[int] = field(default_factory=set)
     typing: list[tuple[int, int]] = field(default_factory=list)
@@ -62,8 +64,9 @@ def _add(found: Digest, change: Change) -> None:
     match change:
         case c.StatusChanged():
             found.status = True
-        case c.SignedIn():
+        case c.SignedIn(reset):
             found.signed_in = found.lists = found.names = found.status = True
+            found.reset = found.reset or reset
         case c.SignedOut():
             found.signed_out = found.status = True
         case c.MeChanged() | c.PersonChanged():

@@ -49,7 +49,7 @@ class ActionScreen(Screen[None]):
         """The panel where the cursor is: ``chat``, ``sidebar`` or ``members``."""
         self.older_refused = False
         """History could not be loaded; it is not asked for again until the line has changed."""
-        self._loading_older = False
+        self._loading_older: set[int] = set()
 
     @property
     def chat(self) -> ChatPanel:
@@ -115,14 +115,21 @@ class ActionScreen(Screen[None]):
             self.act(self.reach(conv, seq))
 
     def begin_reply(self, message: Message) -> None:
-        """What is sent next answers ``message``."""
-        self.show_panel("chat")
+        """What is sent next answers ``message``, in its conversation."""
+        self._come_to(message.conv)
         self.chat.begin("reply", message)
 
     def begin_edit(self, message: Message, text: str | None = None) -> None:
         """What is sent next replaces the text of ``message``."""
-        self.show_panel("chat")
+        self._come_to(message.conv)
         self.chat.begin("edit", message, text)
+
+    def _come_to(self, conv: int) -> None:
+        """Show a conversation and put the cursor into the composer."""
+        if conv == self.conv:
+            self.show_panel("chat")
+        else:
+            self.open_conversation(conv)
 
     def type_text(self, text: str) -> None:
         """Put text into the composer, behind what is there."""
@@ -190,8 +197,8 @@ class ActionScreen(Screen[None]):
     # -- carrying out -----------------------------------------------------------------------------------------------
 
     def act(self, doing: Awaitable[None], typed: str = "") -> None:
-        """Carry out an act beside the screen; a refusal is told, and what was ``typed`` comes back."""
-        self.run_worker(self._carry_out(doing, typed), group="acts", exit_on_error=False)
+        """Carry out an act beside the screen; a refusal is told, and what was ``typed`` comes back to where it was."""
+        self.run_worker(self._carry_out(doing, typed, self.conv), group="acts", exit_on_error=False)
 
     def attempt(self, doing: Callable[[], object]) -> bool:
         """Carry out an act that is done at once; whether it was. A refusal is told."""
@@ -202,7 +209,7 @@ class ActionScreen(Screen[None]):
             return False
         return True
 
-    async def _carry_out(self, doing: Awaitable[None], typed: str) -> None:
+    async def _carry_out(self, doing: Awaitable[None], typed: str, conv: int | None) -> None:
         try:
             await doing
         except (RequestError, ActionError, Refusal) as error:
@@ -212,16 +219,16 @@ class ActionScreen(Screen[None]):
             self.say("That did not work. Please try again.", bad=True)
         else:
             return
-        if typed and not self.chat.composer.text.strip():
+        if typed and self.conv == conv and not self.chat.composer.text.strip():
             self.chat.composer.give_back(typed)
 
     @on(ChatPanel.OlderWanted)
     def load_older(self) -> None:
         """Lengthen the history that is held, unless that was refused a moment ago."""
         conv = self.conv
-        if conv is None or self._loading_older or self.older_refused:
+        if conv is None or conv in self._loading_older or self.older_refused:
             return
-        self._loading_older = True
+        self._loading_older.add(conv)
         self.run_worker(self._load_older(conv), group="history", exit_on_error=False)
 
     async def _load_older(self, conv: int) -> None:
@@ -230,7 +237,7 @@ class ActionScreen(Screen[None]):
         except RequestError:
             self.older_refused = True
         finally:
-            self._loading_older = False
+            self._loading_older.discard(conv)
 
     @on(ChatPanel.UnreadWanted)
     def load_unread(self, event: ChatPanel.UnreadWanted) -> None:
@@ -252,13 +259,16 @@ class ActionScreen(Screen[None]):
         return False
 
     async def reach(self, conv: int, seq: int) -> None:
-        """Load as far back as a message, and select it."""
-        if not await self.client.load_until(conv, seq):
+        """Load as far back as a message, and select it, unless the person has gone elsewhere meanwhile."""
+        held = await self.client.load_until(conv, seq)
+        page = None if held or self.conv != conv else await self.client.load_around(conv, seq)
+        if self.conv != conv:
+            return
+        if page is not None:
             from mrccsc_tui.ui.screens.excerpt import ExcerptScreen  # noqa: PLC0415
 
-            page = await self.client.load_around(conv, seq)
             self.app.push_screen(ExcerptScreen(self, page, seq))
-        elif self.conv == conv:
+        else:
             self.chat.timeline.take_in()
             self._select(seq)
 

@@ -20,7 +20,6 @@ from mrccsc_tui.ui.notify import NotificationPolicy, osc
 from mrccsc_tui.ui.screens import routes
 from mrccsc_tui.ui.screens.action_screen import OPEN, ActionScreen
 from mrccsc_tui.ui.widgets.chat import ChatPanel
-from mrccsc_tui.ui.widgets.composer import Composer
 from mrccsc_tui.ui.widgets.members import Members
 from mrccsc_tui.ui.widgets.rows import RowList
 from mrccsc_tui.ui.widgets.sidebar import Sidebar
@@ -71,6 +70,8 @@ class MainScreen(ActionScreen):
     def on_changed(self, event: Changed) -> None:
         """Take in a batch of what the client has learnt."""
         digest = event.digest
+        if digest.reset and self.chat.leave_edit():
+            self.say("The server was set back to a backup: what you were editing is there no more.", bad=True)
         for gone in digest.gone:
             self._tell_gone(gone)
         typing = self.query_one(TypingLine)
@@ -122,24 +123,26 @@ class MainScreen(ActionScreen):
 
     # -- keys and clicks --------------------------------------------------------------------------------------------
 
-    @on(Composer.Submitted)
-    def submit(self, event: Composer.Submitted) -> None:
-        """Send, or carry out a command. A text that cannot be sent stays where it is."""
-        match read(event.text):
+    def action_submit(self) -> None:
+        """Enter in the composer: send, or carry out a command. A text that cannot be sent stays where it is."""
+        text = self.chat.composer.take()
+        if not text:
+            return
+        match read(text):
             case Call(command, words):
                 self.chat.leave_edit()
-                self.chat.accept_text(event.text)
-                self.act(command.handler(self, words), event.text)
+                self.chat.accept_text(text)
+                self.act(command.handler(self, words), text)
             case Unknown(name):
-                self.chat.composer.give_back(event.text)
+                self.chat.composer.give_back(text)
                 self.say(f"There is no command /{name}. To send it as text, begin with //.", bad=True)
             case plain if self.chat.conversation is None:
                 del plain
-                self.chat.composer.give_back(event.text)
+                self.chat.composer.give_back(text)
                 self.say("Open a conversation first: F2 shows friends and groups.", bad=True)
             case plain:
                 if not self.attempt(lambda: self.chat.say(plain.text)):
-                    self.chat.composer.give_back(event.text)
+                    self.chat.composer.give_back(text)
 
     @on(RowList.Chosen, "#sidebar")
     def open_row(self, event: RowList.Chosen) -> None:
@@ -211,6 +214,7 @@ class MainScreen(ActionScreen):
         composer = self.chat.composer
         with self.app.suspend():
             self.attempt(lambda: composer.put(edit(composer.text)))
+        self.chat.keep_draft()
         self.app.refresh()
 
     def action_help(self) -> None:

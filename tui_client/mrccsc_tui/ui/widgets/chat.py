@@ -22,12 +22,12 @@ from mrccsc_tui.ui.glyphs import Glyphs
 from mrccsc_tui.ui.widgets.composer import Composer
 from mrccsc_tui.ui.widgets.line import TextLine
 from mrccsc_tui.ui.widgets.mode import ModeLine
-from mrccsc_tui.ui.widgets.rows import Piece
 from mrccsc_tui.ui.widgets.timeline import RowRenderer, Timeline, TimelineRows
 from mrccsc_tui.ui.widgets.timeline.wrap import clip
+from mrccsc_tui.ui.widgets.title import title_of
 from mrccsc_tui.ui.widgets.typing import TypingLine
 from mrccsc_tui.ui.widgets.welcome import Welcome
-from mrccsc_tui.ui.words import count, has_unread, presence_words, sign, status_of
+from mrccsc_tui.ui.words import has_unread
 
 FETCHED_UNREAD = 1_000
 """Entries that are fetched at once to begin at the first unread one; beyond that one begins at the newest."""
@@ -118,8 +118,12 @@ class ChatPanel(Vertical):
     # -- opening ----------------------------------------------------------------------------------------------------
 
     def open(self, conv: int | None) -> None:
-        """Show a conversation at its first unread message, or at the newest; ``None`` shows the way in."""
+        """Show a conversation at its first unread message, or at the newest; ``None`` shows the way in.
+
+        What was typed before any was open comes along, where nothing was being typed there.
+        """
         self.leave_edit()
+        carried = self.composer.draft if self.conv is None else ""
         if self.conversation is not None:
             # Keys that came in one piece with the one that leads away may not be in the draft yet.
             self.composer.put(self.composer.draft)
@@ -153,10 +157,19 @@ class ChatPanel(Vertical):
             held = conversation.tail_start <= self._seen + 1
             renderer.divider = (self._first_new(rows) if held else None) or self._seen + 1
         self.timeline.show(rows, at=renderer.divider)
-        self.composer.put(self._client.draft(conversation.conv))
-        self._warn_of_length()
+        self._bring_draft(conversation.conv, carried)
         self.refresh_facts()
         self.mark_seen()
+
+    def _bring_draft(self, conv: int, carried: str) -> None:
+        draft = self._client.draft(conv)
+        if carried.strip() and not draft:
+            draft = carried
+            self._client.set_draft(conv, draft)
+        else:
+            self.composer.keep(carried)
+        self.composer.put(draft)
+        self._warn_of_length()
 
     def take(self, digest: LogDigest | None, *, names: bool) -> None:
         """Show what happened here."""
@@ -188,7 +201,7 @@ class ChatPanel(Vertical):
             self.query_one(Welcome).refresh_words(store)
             self.composer.placeholder = "/help shows what you can do"
             return
-        self.query_one("#title", TextLine).show(self._title(conversation))
+        self.query_one("#title", TextLine).show(title_of(conversation, store, self._glyphs))
         # A string would be read as markup, and titles are others' words.
         self.composer.placeholder = Content(f"Message {clip(conversation.title, 30, self._glyphs.ellipsis)}")
 
@@ -325,14 +338,19 @@ class ChatPanel(Vertical):
     @on(Composer.Typed)
     def keep_draft(self) -> None:
         """Every key goes to the draft, and tells the others that one is typing."""
-        text = self.composer.draft
-        conversation = self.conversation
         self._warn_of_length()
-        if conversation is None or self._edit is not None:
-            return
-        self._client.set_draft(conversation.conv, text)
-        if text.strip() and (not text.startswith("/") or text.startswith("//")):
+        text, conversation = self.composer.draft, self.conversation
+        is_command = text.startswith("/") and not text.startswith("//")
+        if self.save_draft() and conversation is not None and text.strip() and not is_command:
             self._client.typing(conversation.conv)
+
+    def save_draft(self) -> bool:
+        """Keep what is typed as the draft of the conversation; whether it is one."""
+        conversation = self.conversation
+        if conversation is None or self._edit is not None:
+            return False
+        self._client.set_draft(conversation.conv, self.composer.draft)
+        return True
 
     @on(Timeline.OlderWanted)
     def want_older(self) -> None:
@@ -363,28 +381,6 @@ class ChatPanel(Vertical):
             line.editing(self._edit.message)
         elif conv is not None and seq is not None:
             line.answering(conv, seq)
-
-    def _title(self, conversation: Conversation) -> list[Piece]:
-        store = self._client.store
-        mark, style = sign(conversation, store, self._glyphs)
-        pieces: list[Piece] = [(f"{mark} ", style), (conversation.title, "strong")]
-        facts: list[str] = []
-        if conversation.peer is not None:
-            presence = store.presence(conversation.peer)
-            username = store.person(conversation.peer).username
-            facts = [f"@{username}" if username else "", presence_words(presence)]
-            if status_of(presence) == "" and conversation.peer not in store.contacts:
-                facts[-1] = "not a friend: read only"
-        else:
-            if conversation.members is not None:
-                facts.append(count(conversation.members, "member"))
-            facts.append(conversation.visibility or "")
-        if conversation.muted:
-            facts.append("muted")
-        pieces.append((f"  {f' {self._glyphs.dot} '.join(fact for fact in facts if fact)}", "dim"))
-        if conversation.topic:
-            pieces.append((f"  {conversation.topic}", "text"))
-        return pieces
 
     def _complete(self, line: str, word: str) -> list[str]:
         return complete(self._client.store, self.conv, line, word, self._themes)

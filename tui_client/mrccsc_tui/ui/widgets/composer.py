@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from textual import events
 from textual.message import Message as Event
@@ -40,12 +39,6 @@ class Composer(TextArea):
         & .text-area--cursor-line { background: $background; }
     }
     """
-
-    @dataclass
-    class Submitted(Event):
-        """Enter was pressed on a text that is not blank. The composer is empty: give back what cannot be sent."""
-
-        text: str
 
     class Typed(Event):
         """The text changed by the person's hand."""
@@ -93,14 +86,22 @@ class Composer(TextArea):
         """Put text where the cursor is."""
         self.insert(text)
 
-    def action_send(self) -> None:
-        """Send what is typed, without the blank lines around it that a paste may bring."""
-        if text := _without_blank_edges(self.text):
+    async def action_send(self) -> None:
+        """Send what is typed, before the next key is looked at: that may lead to another conversation."""
+        await self.run_action("screen.submit")
+
+    def take(self) -> str:
+        """Empty the composer. The result is what was typed, without the blank lines around it that a paste may bring.
+
+        A text that is blank stays, and the result is empty. Give back what cannot be sent.
+        """
+        text = _without_blank_edges(self.text)
+        if text:
             self.put("")
-            self.post_message(self.Submitted(text))
+        return text
 
     def give_back(self, text: str) -> None:
-        """Put a text that was submitted back, before what was typed since."""
+        """Put a text that was taken back, before what was typed since."""
         self.put(f"{text}\n{self.text}" if self.text.strip() else text)
 
     def action_newline(self) -> None:
