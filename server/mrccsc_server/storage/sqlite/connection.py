@@ -54,5 +54,8 @@ def one(connection: sqlite3.Connection, sql: str, *parameters: Any) -> tuple[Any
 
 
 def is_environment(error: BaseException) -> bool:
-    """Whether the database as a whole failed (away, full, read-only, locked, broken), not one statement's values."""
-    return isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError
+    """Whether the database as a whole failed (away, full, read-only, locked, broken), not one statement's values.
+
+    Of a schema that is damaged what SQLite has to say may be no text.
+    """
+    return isinstance(error, sqlite3.OperationalError | UnicodeDecodeError) or type(error) is sqlite3.DatabaseError

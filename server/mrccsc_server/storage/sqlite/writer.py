@@ -67,6 +67,8 @@ class Writer:
         self._erase_at: float | None = None
         self._checkpoint_at: float | None = None
         self._failing = False
+        self._log_stays = False
+        """Whether working the write-ahead log into the file has failed, and was told."""
         self._thread = threading.Thread(target=self._run, name="mrccsc-writer", daemon=True)
 
     def start(self) -> None:
@@ -191,8 +193,13 @@ class Writer:
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._connection = connections.connect(self._path)
-            plain_append.set_up(self._connection)
+            connection = connections.connect(self._path)
+            try:
+                plain_append.set_up(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
         return self._connection
 
     def _recover(self, error: Exception) -> None:
@@ -214,23 +221,32 @@ class Writer:
     def _checkpoint(self) -> None:
         """Work the write-ahead log into the file; the next commits overwrite it from its beginning."""
         self._checkpoint_at = None
-        try:
-            self._connected().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        except sqlite3.Error as error:
-            self._recover(error)
+        self._work_in("PASSIVE")
 
     def _erase(self) -> None:
         """Cut the write-ahead log off: it holds earlier versions of pages, deleted texts among them."""
         self._erase_at = None
+        if not self._work_in("TRUNCATE"):
+            self._erase_at = time.monotonic() + ERASE_DELAY
+
+    def _work_in(self, mode: str) -> bool:
+        """Work the write-ahead log into the file; whether nobody was in the way.
+
+        A failure is no reason to begin on a new connection: that commits fail, too, only a commit can tell.
+        """
         try:
             connection = self._connected()
             connection.execute(f"PRAGMA busy_timeout = {ERASE_WAIT_MS}")
             try:
-                busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                busy = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()[0]
             finally:
                 connection.execute(f"PRAGMA busy_timeout = {round(connections.BUSY_TIME * 1000)}")
-        except sqlite3.Error as error:
-            self._recover(error)
-            busy = True
-        if busy:
-            self._erase_at = time.monotonic() + ERASE_DELAY
+        except Exception as error:  # noqa: BLE001 - what SQLite says of a damaged file may be no text; the thread goes on
+            if not self._log_stays:
+                self._log_stays = True
+                log.warning("the write-ahead log could not be worked into the file: %s", error)
+            return False
+        if self._log_stays:
+            self._log_stays = False
+            log.warning("the write-ahead log is worked into the file again")
+        return not busy
