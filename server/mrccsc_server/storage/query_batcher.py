@@ -1,7 +1,7 @@
 """Calls that arrive while a query is in flight go together into the next one.
 
-Unlike the calls of ``cluster.redis.batch`` two queries run beside each other, each for as long as the database takes;
-unlike what is given to ``services.batcher`` each call has an answer.
+Unlike the calls of ``cluster.redis.call_batcher`` two queries run beside each other, each for as long as the database
+takes; unlike what is given to ``services.batcher`` each call has an answer.
 """
 
 from __future__ import annotations
