@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from mrccsc_tui.config import Options
 from mrccsc_tui.profile import Session, save_session
-from mrccsc_tui.state.models import Message
 from mrccsc_tui.ui.app import ChatApp
 from tests.client.fakes import conversation, entry, message
 from tests.client.party import Party, direct, finds, settled
@@ -35,8 +34,7 @@ async def test_enter_asks_again_when_the_line_is_back(party: Party, play: Show) 
         await stage.sees("tea at five", "tea at six")
         assert "Not connected" not in stage.text
         await stage.press("down", "enter")
-        await stage.until(lambda: isinstance(stage.main.selected, Message), "the message")
-        assert stage.main.selected.text == "tea at five"
+        await stage.until(lambda: stage.main.conv == conv, "its conversation")
 
 
 async def test_enter_asks_again_what_was_refused(show: Show, replay: Replay) -> None:
