@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -42,3 +43,10 @@ async def world() -> AsyncIterator[World]:
     world = World()
     yield world
     await world.client.stop()
+
+
+@pytest.fixture(params=["lazy", "eager"] if hasattr(asyncio, "eager_task_factory") else ["lazy"])
+async def task_start(request: pytest.FixtureRequest) -> None:
+    """Tasks as asyncio has them, and as Textual does from Python 3.12 on: they begin before they are given out."""
+    if request.param == "eager":
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)

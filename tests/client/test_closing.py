@@ -15,13 +15,7 @@ from tests.waiting import wait_until
 FULL = {"type": "closing", "code": "overloaded", "reason": "No room now.", "reconnect": True}
 
 
-@pytest.fixture(params=["lazy", "eager"], autouse=True)
-async def loop(request: pytest.FixtureRequest) -> None:
-    """Tasks as asyncio has them, and as Textual does from Python 3.12 on: they begin before they are given out."""
-    if request.param == "eager":
-        if not hasattr(asyncio, "eager_task_factory"):
-            pytest.skip("this Python has no eager tasks")
-        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+pytestmark = pytest.mark.usefixtures("task_start")
 
 
 async def stays_away(world: World) -> float:

@@ -12,16 +12,7 @@ from tests.client.world import World
 from tests.waiting import wait_until
 
 
-@pytest.fixture(params=["lazy", "eager"])
-async def loop(request: pytest.FixtureRequest) -> None:
-    """Tasks as asyncio has them, and as Textual does from Python 3.12 on: they begin before they are given out."""
-    if request.param == "eager":
-        if not hasattr(asyncio, "eager_task_factory"):
-            pytest.skip("this Python has no eager tasks")
-        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
-
-
-@pytest.mark.usefixtures("loop")
+@pytest.mark.usefixtures("task_start")
 async def test_what_is_on_disk_is_reached_however_many_pages_back(party: Party) -> None:
     ann, bob = await party.friends("ann", "bob")
     conv = await direct(ann, bob)
@@ -34,7 +25,7 @@ async def test_what_is_on_disk_is_reached_however_many_pages_back(party: Party) 
     assert texts(bob, conv) == [f"message {number}" for number in range(500)]
 
 
-@pytest.mark.usefixtures("loop")
+@pytest.mark.usefixtures("task_start")
 async def test_the_server_is_asked_once_by_all_who_read_back_after_what_is_on_disk(world: World) -> None:
     line = await world.login()
     line.deliver(entry(message(2)))
@@ -55,12 +46,12 @@ async def test_the_server_is_asked_once_by_all_who_read_back_after_what_is_on_di
     assert len(line.asks("history.get")) == 1
 
 
-async def test_what_somebody_looks_at_is_held_whole_without_asking_for_more(world: World) -> None:
+async def test_what_somebody_looks_at_is_held_whole_until_they_look_elsewhere(world: World) -> None:
     line = await world.login()
-    looking = asyncio.create_task(world.client.load_older(5, 0))
-    await wait_until(looking.done, "looking")
-    assert await looking
+    world.client.look_at(5)
     line.deliver(*(entry(message(seq, f"text {seq}")) for seq in range(2, 1_202)))
     await wait_until(lambda: world.client.store.conversations[5].cursor == 1_201, "the entries")
     assert world.texts() == [f"text {seq}" for seq in range(2, 1_202)]
     assert line.asks("history.get") == []
+    world.client.look_at(None)
+    assert world.texts() == [f"text {seq}" for seq in range(1_002, 1_202)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 
+from tests.client.party import Party, me, settled, texts
 from tests.ui.conftest import Show, Stage
 from tests.ui.recording import Replay
 
@@ -87,3 +88,25 @@ async def test_it_stands_above_what_was_missed(show: Show, replay: Replay) -> No
         stage.client.reconnect_now()
         await stage.sees("said in the dark", "new since")
         assert stage.main.chat.divider == missed["seq"]
+
+
+async def test_who_reads_further_up_stays_there_however_much_is_said(party: Party, play: Show) -> None:
+    """In a group that was entered just now, of which all is held."""
+    ann, bob = await party.friends("ann", "bob")
+    async with play(ann) as stage:
+        conv = (await bob.create_group("busy")).conv
+        await bob.invite(conv, me(stage.client).user)
+        await stage.until(lambda: conv in stage.client.store.conversations, "the group")
+        stage.main.open_conversation(conv)
+        for number in range(990):
+            bob.send(conv, f"message {number}")
+        await stage.until(lambda: len(texts(stage.client, conv)) == 990, "the messages")
+        await stage.press(*("pageup",) * 10)
+        view = stage.main.chat.timeline
+        top = view.scroll_offset.y
+        assert not view.following
+        for number in range(990, 1_010):
+            bob.send(conv, f"message {number}")
+        await settled(bob)
+        await stage.until(lambda: len(texts(stage.client, conv)) == 1_010, "the rest")
+        assert (view.following, view.scroll_offset.y) == (False, top)

@@ -21,6 +21,10 @@ class Reading(ClientCore):
         """The user is typing; call it on every key, it is sent at most once in 3 s."""
         self._marks.typing(conv)
 
+    def look_at(self, conv: int | None) -> None:
+        """Hold all that comes of this conversation, until another is looked at; of others only the newest is held."""
+        self._history.look_at(conv)
+
     async def load_older(self, conv: int, count: int = 100) -> bool:
         """Lengthen the held tail at its beginning, from disk or the server; ``False`` when it is complete.
 

@@ -32,7 +32,7 @@ FAR = 5_000
 """Entries that are loaded to reach a place in the held tail."""
 
 MANY_ROWS, FEW_ROWS = 1_000, 200
-"""Rows of a conversation that nobody has looked at since the start: with so many, so few are kept in memory."""
+"""Rows of a conversation that nobody looks at: with so many, so few are kept in memory."""
 
 ENOUGH_ROWS = 20
 MAX_PAGES = 10
@@ -48,6 +48,7 @@ class History:
         self._cache = cache
         self._loading: dict[int, asyncio.Task[None]] = {}
         self._looked_at: set[int] = set()
+        self._open: int | None = None
         self._strangers_asked: set[int] = set()
         self._stale: set[int] = set()
         self._unsure: set[tuple[int, int]] = set()
@@ -55,15 +56,24 @@ class History:
 
     # -- back in time -----------------------------------------------------------------------------------------------
 
-    async def load_older(self, conv: int, count: int) -> bool:
-        """Lengthen the held tail by at least some rows; ``False`` when it is complete.
+    def look_at(self, conv: int | None) -> None:
+        """Drop no row of this conversation until another is looked at; of that before, the early ones may go again."""
+        left, self._open = self._open, conv
+        if left is not None and left != conv:
+            self._looked_at.discard(left)
+            self._trim(left)
+        if conv is not None:
+            self._looked_at.add(conv)
 
-        From then on no row of it is dropped. A ``count`` of 0 says only that it is looked at: nothing is loaded.
-        """
+    def _trim(self, conv: int) -> None:
+        if conv not in self._looked_at and len(self._engine.store.timeline(conv)) > MANY_ROWS:
+            self._engine.publish(self._engine.store.trim(conv, FEW_ROWS))
+
+    async def load_older(self, conv: int, count: int) -> bool:
+        """Lengthen the held tail by at least some rows, of which none is dropped; ``False`` when it is complete."""
         self._require(conv)
         self._looked_at.add(conv)
-        if count > 0:
-            await self._load_once(conv, count)
+        await self._load_once(conv, count)
         conversation = self._engine.store.conversations.get(conv)
         return conversation is not None and conversation.more_before
 
@@ -147,9 +157,8 @@ class History:
         tasks = self._engine.tasks
         for change in changes:
             match change:
-                case EntriesAppended(conv=conv) if conv not in self._looked_at:
-                    if len(self._engine.store.timeline(conv)) > MANY_ROWS:
-                        self._engine.publish(self._engine.store.trim(conv, FEW_ROWS))
+                case EntriesAppended(conv=conv):
+                    self._trim(conv)
                 case Gap(conv=conv):
                     tasks.start(("gap", conv), self._close_gap(conv))
                 case Stale(conv=conv):

@@ -136,6 +136,7 @@ class ChatPanel(Vertical):
         if conversation is None:
             self.conv = None
             self.timeline.show(None)
+            self._client.look_at(None)
             self.composer.put("")
             self.refresh_facts()
             return
@@ -157,6 +158,7 @@ class ChatPanel(Vertical):
             held = conversation.tail_start <= self._seen + 1
             renderer.divider = (self._first_new(rows) if held else None) or self._seen + 1
         self.timeline.show(rows, at=renderer.divider)
+        self._client.look_at(conversation.conv)
         self._bring_draft(conversation.conv, carried)
         self.refresh_facts()
         self.mark_seen()
