@@ -138,11 +138,6 @@ async def test_what_is_far_back_is_answered_edited_and_reacted_to(
         assert "Enter send" not in stage.text
         await stage.press("y")
         assert stage.app.clipboard == "see https://tea.example"
-        opened: list[str] = []
-        monkeypatch.setattr(stage.app, "open_url", opened.append)
-        line = next(number for number, text in enumerate(stage.text.splitlines()) if "https://tea" in text)
-        await stage.pilot.click(offset=(stage.text.splitlines()[line].index("https://tea") + 3, line))
-        assert opened == ["https://tea.example"]
         await stage.press("plus")
         await stage.sees("[👍 1]")
         await stage.press("e")

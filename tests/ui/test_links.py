@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from mrccsc_tui.ui.acts.messages import open_url
-from tests.ui.conftest import Show
+from tests.client.party import Party, direct, settled
+from tests.ui.conftest import Show, Stage
+from tests.ui.test_finding import far_back
 
 LINK = "https://example.org/tea?a=1&b=2"
 
@@ -81,3 +83,36 @@ async def test_a_browser_that_fails_is_told_of(
         await stage.sees("No browser could be opened here", LINK)
         assert stage.app.clipboard == LINK
     assert opened.read_text().split() == [LINK]
+
+
+async def clicks(stage: Stage) -> None:
+    # In the message: what is told above it names the link too, and goes when it is clicked.
+    stage.app.clear_notifications()
+    await stage.pilot.pause()
+    line = next(number for number, text in enumerate(stage.text.splitlines()) if f"see {LINK}" in text)
+    await stage.pilot.click(offset=(stage.text.splitlines()[line].index(LINK) + 3, line))
+
+
+async def test_by_key_and_by_click_here_and_far_back(
+    party: Party, play: Show, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, bob = await party.friends("ann", "bob")
+    conv = await direct(ann, bob)
+    ann.send(conv, f"see {LINK}")
+    await settled(ann)
+    async with play(ann) as stage:
+
+        async def copied() -> None:
+            await stage.until(lambda: stage.app.clipboard == LINK, "the link being copied")
+            stage.app.copy_to_clipboard("")
+
+        await stage.opens(conv)
+        await clicks(stage)
+        await copied()
+        await stage.press("up", "o")
+        await copied()
+        await far_back(stage, conv, stage.client.store.timeline(conv)[-1].seq, monkeypatch)
+        await stage.press("o")
+        await copied()
+        await clicks(stage)
+        await copied()

@@ -85,13 +85,12 @@ def quote(context: ActionContext, message: Message | Pending) -> None:
     context.type_text("".join(f"> {line}\n" for line in message.text.splitlines()))
 
 
-def open_link(message: Message | Pending) -> str:
-    """Open the first link of a message in the browser, and give it back."""
+async def open_link(context: ActionContext, message: Message | Pending) -> None:
+    """Open the first link of a message."""
     found = links(message.text)
     if not found:
         raise ActionError("There is no link in that message.")
-    webbrowser.open(found[0])
-    return found[0]
+    await open_url(context, found[0])
 
 
 async def open_url(context: ActionContext, url: str) -> None:

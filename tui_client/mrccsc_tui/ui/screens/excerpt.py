@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from mrccsc_tui.client import RequestError
 from mrccsc_tui.state.changes import Change, PendingChanged, Settled
 from mrccsc_tui.state.models import HistoryPage
+from mrccsc_tui.ui.acts import messages
 from mrccsc_tui.ui.keymap import READING, bindings
 from mrccsc_tui.ui.screens import routes
 from mrccsc_tui.ui.widgets.status import HintLine
@@ -78,7 +79,7 @@ class ExcerptScreen(ModalScreen[None]):
     @on(Timeline.LinkOpened)
     def open_link(self, event: Timeline.LinkOpened) -> None:
         """A click on a link."""
-        self.app.open_url(event.url)
+        self._main.act(messages.open_url(self._main, event.url))
 
     @on(Timeline.Selected)
     def hint(self) -> None:

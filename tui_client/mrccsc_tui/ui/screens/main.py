@@ -12,6 +12,7 @@ from textual.containers import Horizontal, Vertical
 from mrccsc_tui.client import ChatClient
 from mrccsc_tui.config import Options
 from mrccsc_tui.state.changes import ConversationGone
+from mrccsc_tui.ui.acts import messages
 from mrccsc_tui.ui.bridge import Changed, Digest
 from mrccsc_tui.ui.commands.table import Call, Unknown, read
 from mrccsc_tui.ui.glyphs import Glyphs
@@ -172,7 +173,7 @@ class MainScreen(ActionScreen):
     @on(Timeline.LinkOpened)
     def open_link(self, event: Timeline.LinkOpened) -> None:
         """A click on a link."""
-        self.app.open_url(event.url)
+        self.act(messages.open_url(self, event.url))
 
     @on(Timeline.SelectionLeft)
     def back_to_composer(self) -> None:

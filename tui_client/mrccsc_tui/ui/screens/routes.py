@@ -100,7 +100,7 @@ async def message(context: ActionContext, what: str, item: Message | Pending) ->
         case "quote":
             messages.quote(context, item)
         case "open":
-            messages.open_link(item)
+            await messages.open_link(context, item)
         case "retry" | "discard":
             failed = messages.failed_about(context, item)
             if not failed:
