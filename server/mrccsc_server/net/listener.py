@@ -97,6 +97,9 @@ class Listener:
         self._shut = shut
         self._sockets: list[socket.socket] = []
         self._greetings: set[asyncio.Task[None]] = set()
+        self._entering: set[asyncio.Task[None]] = set()
+        """Those that have nothing to wait for. They are not cancelled: uvloop would forget the connection without telling
+        it that it has ended."""
         self._rests: dict[socket.socket, asyncio.TimerHandle] = {}
 
     @property
@@ -162,11 +165,11 @@ class Listener:
         elif not self._proxies.trusts(peer):
             self._proxies.distrust(peer)
             self._refuse(sock, CloseCode.PROTOCOL_ERROR, UNTRUSTED, None, plain=True)
-        elif len(self._greetings) + self._registry.admission.total >= self._registry.limits.connections:
+        elif len(self._greetings) + len(self._entering) + self._registry.admission.total >= self._registry.limits.connections:
             # Whom it would be for is not known yet.
             self._refuse(sock, CloseCode.OVERLOADED, None, randint(1_000, 5_000))
         else:
-            self._spawn(self._introduce(sock, peer, self._proxies))
+            self._spawn(self._introduce(sock, peer, self._proxies), self._greetings)
 
     async def _introduce(self, sock: socket.socket, peer: Any, proxies: Proxies) -> None:
         try:
@@ -190,12 +193,12 @@ class Listener:
         elif after := self._registry.admission.enter(address):
             self._refuse(sock, CloseCode.OVERLOADED, None, after)
         else:
-            self._spawn(self._greet(sock, address))
+            self._spawn(self._greet(sock, address), self._entering if self._tls is None else self._greetings)
 
-    def _spawn(self, greeting: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, greeting: Coroutine[Any, Any, None], among: set[asyncio.Task[None]]) -> None:
         task = self._registry.loop.create_task(greeting)
-        self._greetings.add(task)
-        task.add_done_callback(self._greetings.discard)
+        among.add(task)
+        task.add_done_callback(among.discard)
 
     async def _greet(self, sock: socket.socket, address: str) -> None:
         registry = self._registry

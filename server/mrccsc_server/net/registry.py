@@ -83,12 +83,15 @@ class Registry:
     async def drain(self, seconds: float, code: CloseCode = CloseCode.GOING_AWAY) -> None:
         """Send everybody away: take no more requests, answer those under way for up to ``seconds``, then close.
 
-        Clients are asked to come back at moments spread over some time, so that the next node is not stormed.
+        Clients are asked to come back at moments spread over some time, so that the next node is not stormed. The listener
+        has been stopped: nobody comes in any more.
         """
-        leaving = list(self.open)
-        for connection in leaving:
+        for connection in self.open:
             connection.hold()
-        await self._until(lambda: not any(connection.unanswered for connection in leaving), seconds)
+        await self._until(lambda: not any(connection.unanswered for connection in self.open), seconds)
+        # Whom it was just letting in is in by then.
+        await asyncio.sleep(STEP)
+        leaving = list(self.open)
         spread = _spread(len(leaving))
         for connection in leaving:
             connection.close(code, after=randint(0, spread))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 
 from tests.server.net.conftest import Stage
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 
 async def test_everybody_is_told_to_come_back_at_some_other_moment(stage: Stage) -> None:
@@ -63,3 +65,16 @@ async def test_after_stop_nobody_gets_in(stage: Stage) -> None:
         raise AssertionError("the port is still open")
     inside.ask(1)
     assert (await inside.read())["re"] == 1
+
+
+async def test_who_was_just_being_let_in_is_sent_away_too(stage: Stage) -> None:
+    for turns in range(8):
+        node = await stage.node()
+        with contextlib.ExitStack() as clients:
+            for _ in range(20):
+                clients.enter_context(socket.create_connection(("127.0.0.1", node.port), timeout=PATIENCE))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            node.listener.stop()
+            await node.registry.drain(0.01)
+            assert not node.registry.open, f"after {turns} turns of the loop"
