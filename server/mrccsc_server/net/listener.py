@@ -98,8 +98,8 @@ class Listener:
         self._sockets: list[socket.socket] = []
         self._greetings: set[asyncio.Task[None]] = set()
         self._entering: set[asyncio.Task[None]] = set()
-        """Those that have nothing to wait for. They are not cancelled: uvloop would forget the connection without telling
-        it that it has ended."""
+        """Greetings that wait for nothing. They are not cancelled: uvloop would never tell the connection that it has
+        ended."""
         self._rests: dict[socket.socket, asyncio.TimerHandle] = {}
 
     @property
@@ -165,7 +165,7 @@ class Listener:
         elif not self._proxies.trusts(peer):
             self._proxies.distrust(peer)
             self._refuse(sock, CloseCode.PROTOCOL_ERROR, UNTRUSTED, None, plain=True)
-        elif len(self._greetings) + len(self._entering) + self._registry.admission.total >= self._registry.limits.connections:
+        elif len(self._greetings) + self._registry.admission.total >= self._registry.limits.connections:
             # Whom it would be for is not known yet.
             self._refuse(sock, CloseCode.OVERLOADED, None, randint(1_000, 5_000))
         else:

@@ -83,8 +83,8 @@ class Registry:
     async def drain(self, seconds: float, code: CloseCode = CloseCode.GOING_AWAY) -> None:
         """Send everybody away: take no more requests, answer those under way for up to ``seconds``, then close.
 
-        Clients are asked to come back at moments spread over some time, so that the next node is not stormed. The listener
-        has been stopped: nobody comes in any more.
+        Clients are asked to come back at moments spread over some time, so that the next node is not stormed. The
+        listener has been stopped: nobody comes in any more.
         """
         for connection in self.open:
             connection.hold()
