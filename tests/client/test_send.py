@@ -19,7 +19,7 @@ from tests.client.fakes import conversation
 from tests.client.party import PASSWORD, Party, direct, group, me, sees, settled, texts
 from tests.client.test_scripts import ended, run, start
 from tests.client.world import World
-from tests.waiting import wait_until
+from tests.waiting import until_one_ends, wait_until
 
 Judge = Callable[[dict[str, Any]], Awaitable[bool]]
 
@@ -50,16 +50,7 @@ class Door:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         from_server, to_server = await asyncio.open_connection("127.0.0.1", self._behind, limit=2**20)
         with contextlib.closing(writer), contextlib.closing(to_server):
-            both = [
-                asyncio.create_task(self._hand_on(reader, to_server)),
-                asyncio.create_task(self._hand_on(from_server, writer)),
-            ]
-            try:
-                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for one in both:
-                    one.cancel()
-                await asyncio.gather(*both, return_exceptions=True)
+            await until_one_ends(self._hand_on(reader, to_server), self._hand_on(from_server, writer))
 
     async def _hand_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while (line := await reader.readline()) and await self._judge(json.loads(line)):

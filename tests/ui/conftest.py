@@ -136,6 +136,11 @@ class Stage:
         return self._snapshot == self.app.export_screenshot()
 
 
+async def out_of_reach(*_: object) -> bool:
+    """In place of ``ChatClient.load_until``: every message is too far back to be loaded."""
+    return False
+
+
 @pytest.fixture
 def replay() -> Replay:
     """The recorded morning of Ana."""

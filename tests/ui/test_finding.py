@@ -10,7 +10,7 @@ from mrccsc_tui.state.models import Message
 from mrccsc_tui.ui.screens.excerpt import ExcerptScreen
 from mrccsc_tui.ui.words import moment
 from tests.client.party import Party, befriend, direct, finds, group, settled
-from tests.ui.conftest import SIZES, Show, Stage
+from tests.ui.conftest import SIZES, Show, Stage, out_of_reach
 from tests.ui.recording import Replay
 from tests.waiting import wait_until
 
@@ -94,9 +94,6 @@ async def test_what_is_too_far_back_is_shown_apart(show: Show, replay: Replay, m
         conv = replay.recording.conv("lunch")
         await stage.opens(conv)
 
-        async def out_of_reach(*_: object) -> bool:
-            return False
-
         monkeypatch.setattr(stage.client, "load_until", out_of_reach)
         stage.main.act(stage.main.reach(conv, replay.recording.logs[conv][6]["seq"]))
         await stage.until(lambda: isinstance(stage.app.screen, ExcerptScreen), "the excerpt")
@@ -107,9 +104,6 @@ async def test_what_is_too_far_back_is_shown_apart(show: Show, replay: Replay, m
 
 async def far_back(stage: Stage, conv: int, seq: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Show a message as one that is too far back to be loaded."""
-
-    async def out_of_reach(*_: object) -> bool:
-        return False
 
     with monkeypatch.context() as patch:
         patch.setattr(stage.client, "load_until", out_of_reach)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mrccsc_tui.ui.screens.excerpt import ExcerptScreen
-from tests.ui.conftest import Show, Stage
+from tests.ui.conftest import Show, Stage, out_of_reach
 from tests.ui.recording import Replay
 
 Size = tuple[int, int]
@@ -229,9 +229,6 @@ class TestReading:
         async with show(size) as stage:
             conv = replay.recording.conv("lunch")
             await stage.opens(conv)
-
-            async def out_of_reach(*_: object) -> bool:
-                return False
 
             monkeypatch.setattr(stage.client, "load_until", out_of_reach)
             stage.main.act(stage.main.reach(conv, replay.recording.logs[conv][6]["seq"]))

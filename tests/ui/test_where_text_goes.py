@@ -13,9 +13,9 @@ import pytest
 from mrccsc_tui.client import ChatClient, RequestError
 from mrccsc_tui.link.transport import Address, Transport, dial
 from mrccsc_tui.state.models import Message
-from mrccsc_tui.ui.screens.excerpt import ExcerptScreen
 from tests.client.party import Party, direct, me, settled, texts
-from tests.ui.conftest import Show
+from tests.ui.conftest import Show, out_of_reach
+from tests.ui.test_finding import far_back
 from tests.waiting import wait_until
 from tests.wire.server import COMMAND, Server
 
@@ -84,9 +84,6 @@ async def test_who_went_elsewhere_is_not_shown_what_they_had_looked_for(
 ) -> None:
     ann, bob, cy = await two_chats(party)
 
-    async def out_of_reach(*_: object) -> bool:
-        return False
-
     async with play(ann) as stage:
         await stage.opens(bob)
         seq = message(stage.client, bob, "hello").seq
@@ -111,16 +108,10 @@ async def test_an_answer_goes_to_the_conversation_of_what_it_answers(
 ) -> None:
     ann, bob, cy = await two_chats(party)
 
-    async def out_of_reach(*_: object) -> bool:
-        return False
-
     async with play(ann) as stage:
         await stage.opens(bob)
         hello = message(stage.client, bob, "hello")
-        monkeypatch.setattr(stage.client, "load_until", out_of_reach)
-        stage.main.act(stage.main.reach(bob, hello.seq))
-        await stage.until(lambda: isinstance(stage.app.screen, ExcerptScreen), "the excerpt")
-        await stage.sees("Earlier in the history")
+        await far_back(stage, bob, hello.seq, monkeypatch)
         stage.main.open_conversation(cy)
         await stage.press("r")
         await stage.sees("Answering")

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+from tests.waiting import until_one_ends
+
 
 class Relay:
     """Forwards connections on a port of its own. :meth:`hold` stops all bytes, both ways, until :meth:`release`."""
@@ -48,16 +50,7 @@ class Relay:
         with contextlib.suppress(asyncio.CancelledError), contextlib.closing(writer):
             away_reader, away_writer = await asyncio.open_connection("127.0.0.1", self._target)
             with contextlib.closing(away_writer):
-                both = [
-                    asyncio.create_task(self._forward(reader, away_writer)),
-                    asyncio.create_task(self._forward(away_reader, writer)),
-                ]
-                try:
-                    await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    for one in both:
-                        one.cancel()
-                    await asyncio.gather(*both, return_exceptions=True)
+                await until_one_ends(self._forward(reader, away_writer), self._forward(away_reader, writer))
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65_536):
