@@ -48,8 +48,9 @@ class Device:
         self._count = 0
         self._marks: dict[int, int] = {}
         self.user = 0
+        self._said: dict[str, Pending] = {}
         self.last: dict[int, Pending] = {}
-        """By conversation: what was said last."""
+        """By conversation: what was stored last of what was said."""
         self.client: ChatClient | None = None
 
     @property
@@ -114,7 +115,8 @@ class Device:
 
     def send(self, conv: int, text: str, reply_to: int | None = None) -> None:
         """Say something."""
-        self.last[conv] = self._put("send", conv, lambda: self.up.send(conv, text, reply_to), text=text)
+        item = self._put("send", conv, lambda: self.up.send(conv, text, reply_to), text=text)
+        self._said[item.cid] = item
 
     def edit(self, conv: int, seq: int, text: str) -> None:
         """Change an own word."""
@@ -129,10 +131,12 @@ class Device:
         self._put("react", conv, lambda: self.up.react(conv, seq, emoji, on), target=seq, emoji=emoji, on=on)
 
     async def insist(self, conv: int) -> None:
-        """Say the last word again under its cid, though it was answered: as a client would that had not heard so."""
+        """Say the last word again under its cid, though it is stored: as a client would that had not heard so.
+
+        What was refused or forgotten would be said anew by that, after what was said since.
+        """
         item = self.last[conv]
-        if item.cid not in self.up.store.pendings.get(conv, {}):
-            await self.ask("insist", lambda: self.up._engine.ask(request_of(item)), conv=conv)
+        await self.ask("insist", lambda: self.up._engine.ask(request_of(item)), conv=conv)
 
     def _put(self, act: str, conv: int, do: Callable[[], Pending], **facts: Any) -> Pending:
         # The invocation stands before all that follows from it: its cid is only known when it is on disk.
@@ -183,6 +187,8 @@ class Device:
                 case ConversationGone(conv=conv):
                     note("gone", client=self.name, conv=conv)
                 case Settled(conv=conv, cid=cid, seq=seq):
+                    if cid in self._said:
+                        self.last[conv] = self._said.pop(cid)
                     note("ok", client=self.name, op=cid, seq=seq)
                 case PendingChanged(conv=conv, cid=cid) if cid not in settled:
                     pending = store.pendings.get(conv, {}).get(cid)

@@ -91,6 +91,20 @@ def test_an_ack_may_come_after_a_view_that_has_it_already(good: History) -> None
     assert "I7" in names(judge(good))
 
 
+def test_an_ack_may_come_before_the_view_of_what_one_came_back_into(good: History) -> None:
+    """The view is read later and has more: what follows it is next, whatever was acked before."""
+    ack = pick(good, "heard", "ack", client="ann")[1]
+    behind = next(one for one in pick(good, "heard", client="ann") if one["frame"].get("seq") == ack["frame"]["seq"] + 1)
+    gone = {**ack, "frame": {"type": "conversation.gone", "conv": CONV, "reason": "removed"}}
+    good.insert(good.index(ack), gone)
+    behind["frame"] = {"type": "conversation", "conversation": {"conv": CONV, "head": behind["frame"]["seq"], "from": 1, "read": 0}}
+    renumber(good)
+    assert "I6" not in names(judge(good))
+    behind["frame"]["conversation"]["head"] -= 1
+    renumber(good)
+    assert "I6" in names(judge(good))
+
+
 def test_what_is_asked_for_again_before_its_refusal_is_heard_counts_by_the_last_answer(good: History) -> None:
     """Who was let in again meanwhile has it stored by the second attempt; the first alone would not be."""
     said = next(one for one in pick(good, "said", "message.send", client="ann") if one["frame"]["text"] == "hello")
