@@ -22,6 +22,7 @@ from mrccsc_server.net.registry import Registry
 from mrccsc_server.ports import Cluster, Command, NodeInfo, Store, StoreAway, StoreError
 from mrccsc_server.security.passwords import Passwords
 from mrccsc_server.security.throttle import Throttle
+from mrccsc_server.services.background import end_tasks
 from mrccsc_server.services.wiring import Services
 from mrccsc_server.start_error import StartError
 from mrccsc_server.storage import make_store
@@ -160,8 +161,7 @@ class App:
             await asyncio.wait({task, ending}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             ending.cancel()
-        if not task.done():
-            await _cancel(task)
+        await end_tasks([task])
         if task.cancelled():
             raise Ended
         return task.result()
@@ -263,7 +263,7 @@ class App:
         for work in works:
             task = asyncio.create_task(work)
             task.add_done_callback(self._check_on)
-            stack.push_async_callback(_cancel, task)
+            stack.push_async_callback(end_tasks, [task])
 
     def _check_on(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
@@ -293,10 +293,3 @@ class App:
                 log.info("Nobody was connected for %g s; ending", seconds)
                 self.stop()
                 return
-
-
-async def _cancel(task: asyncio.Task[Any]) -> None:
-    """End a task. Asked more than once: libraries are known to swallow a cancellation that comes with an answer."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait([task], timeout=0.5)

@@ -94,13 +94,15 @@ def test_an_ack_may_come_after_a_view_that_has_it_already(good: History) -> None
 def test_an_ack_may_come_before_the_view_of_what_one_came_back_into(good: History) -> None:
     """The view is read later and has more: what follows it is next, whatever was acked before."""
     ack = pick(good, "heard", "ack", client="ann")[1]
-    behind = next(one for one in pick(good, "heard", client="ann") if one["frame"].get("seq") == ack["frame"]["seq"] + 1)
+    seq = ack["frame"]["seq"]
+    behind = next(one for one in pick(good, "heard", client="ann") if one["frame"].get("seq") == seq + 1)
     gone = {**ack, "frame": {"type": "conversation.gone", "conv": CONV, "reason": "removed"}}
     good.insert(good.index(ack), gone)
-    behind["frame"] = {"type": "conversation", "conversation": {"conv": CONV, "head": behind["frame"]["seq"], "from": 1, "read": 0}}
+    view = {"conv": CONV, "head": seq + 1, "from": 1, "read": 0}
+    behind["frame"] = {"type": "conversation", "conversation": view}
     renumber(good)
     assert "I6" not in names(judge(good))
-    behind["frame"]["conversation"]["head"] -= 1
+    view["head"] = seq
     renumber(good)
     assert "I6" in names(judge(good))
 

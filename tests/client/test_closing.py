@@ -94,3 +94,24 @@ async def test_who_signs_in_is_told_why_the_server_closes(world: World) -> None:
     with pytest.raises(RequestError, match="No room now") as unknown:
         await signing_in
     assert unknown.value.code == "no_answer"
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_client_ends_however_close_that_is_to_the_end_of_its_line(world: World, turns: int) -> None:
+    line = await world.login()
+    line.drop()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    ending = asyncio.create_task(world.client.stop())
+    await wait_until(ending.done, "having ended", patience=5)
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_client_ends_however_close_that_is_to_a_refusal(world: World, turns: int) -> None:
+    line, request = await asked_to_resume(world)
+    line.deliver(error(request, "unavailable"))
+    line.drop()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    ending = asyncio.create_task(world.client.stop())
+    await wait_until(ending.done, "having ended", patience=5)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+ASK_AGAIN = 1.0
+"""Seconds after which a task that was cancelled and has not ended is cancelled once more."""
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +38,7 @@ class Background:
 
     async def cancel(self) -> None:
         """End everything."""
-        pending = [*self._attending, *self._spawned]
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        await end_tasks([*self._attending, *self._spawned])
 
     def _run(self, work: Coroutine[object, object, None], tasks: set[asyncio.Task[object]]) -> None:
         task: asyncio.Task[object] = asyncio.get_running_loop().create_task(work)
@@ -49,3 +50,16 @@ class Background:
         self._attending.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("A background task failed", exc_info=error)
+
+
+async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks until they have ended. How they ended is nobody's business here.
+
+    Asked more than once: a cancellation that comes just as what is waited for is there gets lost in libraries that use
+    ``asyncio.wait_for`` before Python 3.12 (python/cpython#86296), aiomysql among them.
+    """
+    pending = {task for task in tasks if not task.done()}
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=ASK_AGAIN)

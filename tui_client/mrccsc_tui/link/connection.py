@@ -160,7 +160,11 @@ class Connection:
         # Side by side: with TLS, a line that is closed can be read until the other end has said farewell too.
         both = [asyncio.create_task(self._listen()), asyncio.create_task(self._keep_alive())]
         try:
-            await asyncio.gather(*both)
+            # Not gathered: a cancellation that comes as one of them fails would be lost, and the line made again.
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            for one in both:
+                if one.done():
+                    one.result()
         except LineLost as lost:
             self.close(lost)
             # Given up here, the line only ends as if the server had closed it.
