@@ -143,6 +143,34 @@ class Story:
         self._acked(person, number, entry)
         return entry
 
+    def takes_back(self, person: Person, target: Record, cid: str | None = None) -> str:
+        """Take an emoji back that may be there or not; its cid, which is new or that of what is asked for again."""
+        if cid is None:
+            cid = self._invoke(person, "react", CONV, target=target["seq"], emoji="👍", on=False)
+        self._reacts(person, target, on=False, cid=cid)
+        return cid
+
+    def puts(self, person: Person, target: Record) -> None:
+        """Set an emoji."""
+        cid = self._invoke(person, "react", CONV, target=target["seq"], emoji="👍", on=True)
+        self._reacts(person, target, on=True, cid=cid)
+
+    def _reacts(self, person: Person, target: Record, *, on: bool, cid: str) -> None:
+        facts = {"emoji": "👍", "on": on}
+        request = {"type": "message.react", "conv": CONV, "cid": cid, "seq": target["seq"], **facts}
+        number = self.says_frame(person, request)
+        held = self.log[target["seq"] - 1]
+        if on == (held.get("reactions") == {"👍": [person.user]}):
+            told = {name: held[name] for name in ("conv", "seq", "at")}
+            self.hears(person, type="ack", re=number, cid=cid, duplicate=True, **told)
+            self.note("ok", client=person.client, op=cid, seq=held["seq"])
+            return
+        entry = self._append(person, {"kind": "reaction", "target": target["seq"], **facts}, cid)
+        changed = {**held, "rev": entry["seq"]}
+        changed.pop("reactions", None)
+        self.log[target["seq"] - 1] = {**changed, "reactions": {"👍": [person.user]}} if on else changed
+        self._acked(person, number, entry)
+
     def is_refused(self, person: Person, text: str, code: str = "forbidden") -> str:
         """Ask for something in vain; its cid."""
         cid = self._invoke(person, "send", CONV, text=text)

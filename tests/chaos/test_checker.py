@@ -107,6 +107,20 @@ def test_an_ack_may_come_before_the_view_of_what_one_came_back_into(good: Histor
     assert "I6" in names(judge(good))
 
 
+def test_what_changed_nothing_may_change_something_when_it_is_asked_for_again() -> None:
+    """A client that crashed before its outbox heard of the ack asks again; what it takes back is there by now."""
+    story = Story()
+    ann = story.comes("ann", 1)
+    story.founds(ann)
+    first = story.says(ann, "hello")
+    again = story.takes_back(ann, first)
+    story.puts(ann, first)
+    story.says(ann, "more")
+    story.takes_back(ann, first, again)
+    history = story.ends()
+    assert [one.story(history) for one in judge(history)] == []
+
+
 def test_what_is_asked_for_again_before_its_refusal_is_heard_counts_by_the_last_answer(good: History) -> None:
     """Who was let in again meanwhile has it stored by the second attempt; the first alone would not be."""
     said = next(one for one in pick(good, "said", "message.send", client="ann") if one["frame"]["text"] == "hello")

@@ -19,6 +19,8 @@ def check_acknowledged(trace: Trace) -> Iterator[Violation]:
     first: dict[tuple[int, int, str], Acknowledgement] = {}
     for ack in trace.acknowledgements:
         conv, cid, seq = ack.frame["conv"], ack.frame["cid"], ack.frame["seq"]
+        if changed_nothing(trace, ack):
+            continue
         before = first.setdefault((conv, ack.user, cid), ack)
         if before.frame["seq"] != seq:
             yield found(
@@ -33,6 +35,16 @@ def check_acknowledged(trace: Trace) -> Iterator[Violation]:
             text = f"user {ack.user} was told that cid {cid} is entry {seq} of conversation {conv}, but {wrong}"
             yield found("I1", text, ack.request, ack.record)
     yield from _settled(trace)
+
+
+def changed_nothing(trace: Trace, ack: Acknowledgement) -> bool:
+    """Whether what was acked was so already: its cid stands nowhere by that, and may when it is asked for once more."""
+    log = trace.stored.get(ack.frame["conv"])
+    entry = None if log is None else log.entries.get(ack.frame["seq"])
+    if log is None or entry is None or not ack.frame["duplicate"] or ack.request is None:
+        return False
+    other = entry.get("cid") != ack.frame["cid"] or entry["by"] != ack.user
+    return other and _made_so(ack.request["frame"], entry, ack.user, log)
 
 
 def _settled(trace: Trace) -> Iterator[Violation]:
@@ -57,14 +69,11 @@ def _missing(log: StoredLog | None, ack: Acknowledgement) -> str | None:
     entry = log.entries.get(frame["seq"])
     if entry is None:
         return f"the store has no such entry (the head is {log.head})"
-    request = {} if ack.request is None else ack.request["frame"]
     if entry.get("cid") != frame["cid"] or entry["by"] != ack.user:
-        if frame["duplicate"] and _made_so(request, entry, ack.user, log):
-            return None
         return f"the store has there another one: cid {entry.get('cid')} by {entry['by']}"
     if entry["at"] != frame["at"]:
         return f"the store has it at another time: {entry['at']}, not {frame['at']}"
-    return _differs(request, entry, log)
+    return _differs({} if ack.request is None else ack.request["frame"], entry, log)
 
 
 def _differs(request: Entry, entry: Entry, log: StoredLog) -> str | None:
