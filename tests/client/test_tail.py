@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from mrccsc_shared.entry import Visibility
+from mrccsc_tui.client import ChatClient
 from mrccsc_tui.profile import load_session, save_session
 from mrccsc_tui.scripts.tail import Printer
 from tests.chaos.proxy import Link
@@ -19,6 +21,16 @@ from tests.client.party import Party, direct, me, settled
 from tests.client.test_scripts import ended, start
 from tests.client.world import World
 from tests.waiting import wait_until
+
+
+async def by_way_of_a_link(party: Party, client: ChatClient) -> Link:
+    """What is started with the profile of this client from now on goes through a link that can be cut."""
+    link = Link(party.server.port)
+    await link.open()
+    session = load_session(client.profile.name)
+    assert session is not None
+    save_session(client.profile.name, replace(session, port=link.port))
+    return link
 
 
 async def test_what_the_output_has_no_character_for_is_escaped(party: Party, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,11 +65,7 @@ async def test_no_text_looks_like_another_message(party: Party) -> None:
 async def test_more_than_a_server_hands_over_by_itself_is_printed_in_order(party: Party) -> None:
     ann, bob = await party.friends("ann", "bob")
     conv = await direct(ann, bob)
-    link = Link(party.server.port)
-    await link.open()
-    session = load_session(ann.profile.name)
-    assert session is not None
-    save_session(ann.profile.name, replace(session, port=link.port))
+    link = await by_way_of_a_link(party, ann)
     count = 250
     tail = await start("--profile", ann.profile.name, "tail", "--json", "--count", str(count + 1))
     assert tail.stderr is not None
@@ -74,6 +82,35 @@ async def test_more_than_a_server_hands_over_by_itself_is_printed_in_order(party
     assert (done.code, done.err) == (0, "")
     said = [json.loads(line)["text"].split()[0] for line in done.out.splitlines()]
     assert said == [str(number) for number in range(count + 1)]
+    await link.close()
+
+
+@pytest.mark.parametrize("visibility", ["private", "public"])
+async def test_what_was_said_since_one_was_let_in_elsewhere_is_printed(party: Party, visibility: Visibility) -> None:
+    ann, bob = await party.friends("ann", "bob")
+    link = await by_way_of_a_link(party, ann)
+    tail = await start("--profile", ann.profile.name, "tail", "--json", "--count", "4")
+    assert tail.stderr is not None
+    assert await tail.stderr.readline() == b"mrccsc-tui: listening\n"
+    link.cut()
+    assert (await tail.stderr.readline()).startswith(b"mrccsc-tui: offline. ")
+    made = await bob.create_group("tea", visibility=visibility)
+    for number in range(250):
+        bob.send(made.conv, f"before {number}")
+    await settled(bob)
+    if visibility == "private":
+        await bob.invite(made.conv, me(ann).user)
+    else:
+        await ann.join_group(made.conv)
+    for text in ("one", "two"):
+        bob.send(made.conv, text)
+    await settled(bob)
+    link.heal()
+    assert await tail.stderr.readline() == b"mrccsc-tui: listening\n"
+    bob.send(made.conv, "three")
+    done = await ended(tail)
+    assert (done.code, done.err) == (0, "")
+    assert [json.loads(line).get("text") for line in done.out.splitlines()] == [None, "one", "two", "three"]
     await link.close()
 
 
@@ -170,3 +207,19 @@ async def test_in_a_store_that_was_set_back_it_goes_on_from_its_end(
         await wait_until(lambda: world.texts() == ["text 5", "text 6"], "the entries")
     assert said(capsys.readouterr().out) == ["text 9", "text 5", "text 6"]
     assert line.asks("history.get") == []
+
+
+async def test_what_such_a_store_lists_later_is_not_taken_for_new(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = await world.login(conversations=[conversation(head=8, read=8)])
+    async with printing(world):
+        line = await world.lose(line)
+        await line.signs_in(reset=True, epoch="e2", conversations=[conversation(head=4)], more=True)
+        request = await line.asked("conversation.list")
+        rest = [conversation(6, head=7, title="Tea", kind="group", visibility="private", role="member")]
+        line.deliver({"type": "conversations", "re": request["id"], "conversations": rest, "more": False})
+        line.deliver(entry(message(5, "text 5")))
+        await wait_until(lambda: world.texts() == ["text 5"], "the entry")
+    assert said(capsys.readouterr().out) == ["text 5"]
+    assert line.asks("group.members") == line.asks("history.get") == []

@@ -16,13 +16,14 @@ from mrccsc_tui.link.errors import RequestError
 from mrccsc_tui.scripts.session import conversation_of, password_for, run_script, say, signed_in, until
 from mrccsc_tui.state.changes import (
     Change,
+    ConversationAdded,
     ConversationGone,
     EntriesAppended,
     SignedIn,
     StatusChanged,
     TailRestarted,
 )
-from mrccsc_tui.state.models import Amendment, Entry, Message
+from mrccsc_tui.state.models import Amendment, Entry, Message, Notice
 from mrccsc_tui.state.wire import dump_entry
 
 AGAIN = 5.0
@@ -49,7 +50,7 @@ class Printer:
     """Prints each entry once, in the order of its conversation, also those that came while the line was down.
 
     When these are more than a server hands over by itself, they are read page by page; what could not be read is told
-    on standard error.
+    on standard error. A conversation that one was let into meanwhile is printed from that moment on.
     """
 
     def __init__(self, client: ChatClient, only: int | None, *, as_json: bool, count: int | None) -> None:
@@ -63,6 +64,8 @@ class Printer:
         """The seq up to which each conversation is printed."""
         self._behind: dict[int, None] = {}
         """Conversations of which something was missed. All of them is read from the server, until it is made up for."""
+        self._another_log = False
+        """Whether the conversations of a store that was set back are still being listed: none of these is new."""
 
     @property
     def done(self) -> bool:
@@ -98,8 +101,13 @@ class Printer:
                     self._tell_how_it_stands()
                 case SignedIn(reset=True):
                     # The numbers are those of another log; what follows its heads comes by itself.
-                    self._told.clear()
+                    self._told = {conv: one.cursor for conv, one in self._client.store.conversations.items()}
                     self._behind.clear()
+                    self._another_log = True
+                case ConversationAdded(conv=conv) if self._wanted(conv) and not self._another_log:
+                    held = self._client.store.conversations.get(conv)
+                    if held is not None and conv not in self._told and held.cursor >= held.start:
+                        self._behind[conv] = None
                 case ConversationGone(conv=conv):
                     self._told.pop(conv, None)
                     self._behind.pop(conv, None)
@@ -109,6 +117,7 @@ class Printer:
                         self._behind[conv] = None
                 case EntriesAppended(conv=conv) if self._wanted(conv):
                     self._take(change)
+        self._another_log = self._another_log and self._client.store.listing is not None
 
     def _wanted(self, conv: int) -> bool:
         return self._only in (None, conv)
@@ -148,12 +157,15 @@ class Printer:
                 if conv in self._behind:
                     title = self._client.store.conversations[conv].title
                     say(f"{title}: messages were missed, and cannot be read: {error}")
-                    del self._behind[conv], self._told[conv]
+                    del self._behind[conv]
+                    self._told.pop(conv, None)
         return True
 
     async def _read_on(self, conv: int) -> None:
         # Who said what was missed may not be known by name.
         await self._client.load_members(conv)
+        if conv not in self._told:
+            self._told[conv] = await self._before_joining(conv)
         while conv in self._behind and not self._over():
             page = await self._client.load_after(conv, self._told[conv])
             if conv not in self._behind:
@@ -164,6 +176,17 @@ class Printer:
             if not page or page[-1].seq >= self._client.store.conversations[conv].cursor:
                 # What came meanwhile is in the page, what comes from now on comes by itself.
                 del self._behind[conv]
+
+    async def _before_joining(self, conv: int) -> int:
+        """The seq below the first entry since one is in a conversation, as far as its log can be read."""
+        store = self._client.store
+        while store.me is not None:
+            for row in reversed(store.timeline(conv)):
+                if isinstance(row, Notice) and (row.kind, row.user) == ("join", store.me.user):
+                    return row.seq - 1
+            if not await self._client.load_older(conv):
+                break
+        return store.conversations[conv].start - 1
 
     # -- printing ---------------------------------------------------------------------------------------------------
 
