@@ -44,8 +44,8 @@ username = "ada"
 password-command = "pass show chat"
 ```
 
-What the `password-command` prints signs `username` in where no session is stored, on the screen as in scripts. It runs
-before the screen opens, so that it may ask for something.
+What the `password-command` prints signs `username` in where no session is stored, on the screen as in scripts; in
+scripts also where the stored one has ended. It runs before the screen opens, so that it may ask for something.
 
 While the terminal has no focus, messages of chats and mentions are told with the bell, on the screen, and by the
 terminal itself where it knows OSC 9 or OSC 777; tmux needs `set -g allow-passthrough on`. `/notify` chooses for each

@@ -181,6 +181,17 @@ async def test_a_password_command_signs_a_script_in(
     await sees(bob, conv, "beep")
     file.write_text(file.read_text().replace("password-command", "# password-command"))
     assert (await here(capsys, "send", f"@{me(bob).username}", "beep again")).code == 0
+    # Its session is not for ever; another can be made with the password, and with nothing else.
+    await ann.change_password(PASSWORD, PASSWORD)
+    done = await here(capsys, "send", f"@{me(bob).username}", "beep in vain")
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    file.write_text(file.read_text().replace("# password-command", "password-command"))
+    done = await here(capsys, "send", f"@{me(bob).username}", "beep at last")
+    assert (done.code, done.err) == (0, "")
+    await ann.change_password(PASSWORD, PASSWORD)
+    done = await here(capsys, "send", f"@{me(bob).username}", "beep once more")
+    assert (done.code, done.err) == (0, "")
+    await sees(bob, conv, "beep again", "beep at last", "beep once more")
 
 
 @pytest.mark.parametrize(

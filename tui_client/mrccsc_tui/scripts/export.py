@@ -13,7 +13,7 @@ from mrccsc_tui.state.models import Conversation
 
 def export(profile: Profile, target: str | None) -> int:
     """Print one conversation, or all of them one after the other. The result is an exit code."""
-    return run_script(_export(profile, target))
+    return run_script(lambda: _export(profile, target))
 
 
 async def _export(profile: Profile, target: str | None) -> None:

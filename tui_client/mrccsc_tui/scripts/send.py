@@ -17,7 +17,7 @@ from mrccsc_tui.state.models import Pending
 def send(profile: Profile, target: str, words: list[str], seconds: float) -> int:
     """Send the words, or what comes from standard input. The result is an exit code: 0 only if the server has them."""
     text = " ".join(words) if words else sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\n")
-    return run_script(_send(profile, target, text, seconds))
+    return run_script(lambda: _send(profile, target, text, seconds))
 
 
 async def _send(profile: Profile, target: str, text: str, seconds: float) -> None:

@@ -26,14 +26,22 @@ class Unreachable(Exception):
     """The server cannot be reached, or did not answer in time."""
 
 
-def run_script(work: Awaitable[None]) -> int:
+class SessionOver(RequestError):
+    """The session that was stored is not taken any more, and forgotten."""
+
+
+def run_script(work: Callable[[], Awaitable[None]]) -> int:
     """Run a script to its end. The result is its exit code; what went wrong is one line on standard error.
 
-    What standard output has no character for is printed as an escape of Python.
+    It begins once more where the stored session has ended and a password command can make another. What standard output
+    has no character for is printed as an escape of Python.
     """
 
     async def main() -> None:
-        await work
+        try:
+            await work()
+        except SessionOver:
+            await work()
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Peers write in every script; where this goes may know one of them.
@@ -95,7 +103,8 @@ async def signed_in(
     """A client that is online and has all its lists, ``patience`` seconds later at the latest.
 
     ``password`` is what :func:`password_for` gave. Raises :class:`Unreachable`, or :class:`RequestError` where one is
-    not let in. Behind the block nothing is sent any more.
+    not let in; where that is for the stored session and the profile has a password command, :class:`SessionOver`.
+    Behind the block nothing is sent any more.
     """
     client = ChatClient(profile, keep=False)
     why = "The server does not answer."
@@ -118,7 +127,9 @@ async def signed_in(
         except TimeoutError:
             raise Unreachable(why) from None
         if client.status.phase == "stopped":
-            raise RequestError("unauthenticated", client.status.reason or "Not signed in.")
+            another = not client.has_token and password is None and profile.username and profile.password_command
+            refusal = SessionOver if another else RequestError
+            raise refusal("unauthenticated", client.status.reason or "Not signed in.")
         yield client
     finally:
         await client.stop()

@@ -34,7 +34,7 @@ _NEXT_LINE = "\n" + " " * len("00:00 ")
 
 def tail(profile: Profile, target: str | None, *, as_json: bool, count: int | None) -> int:
     """Print until interrupted, or until ``count`` messages are printed. The result is an exit code."""
-    return run_script(_tail(profile, target, as_json, count))
+    return run_script(lambda: _tail(profile, target, as_json, count))
 
 
 async def _tail(profile: Profile, target: str | None, as_json: bool, count: int | None) -> None:
