@@ -115,3 +115,13 @@ async def test_a_client_ends_however_close_that_is_to_a_refusal(world: World, tu
         await asyncio.sleep(0)
     ending = asyncio.create_task(world.client.stop())
     await wait_until(ending.done, "having ended", patience=5)
+
+
+async def test_who_signs_in_while_the_client_ends_is_told_so(world: World) -> None:
+    await world.client.start()
+    signing_in = asyncio.create_task(world.client.login("ann", "secret password"))
+    await world.network.line(0)
+    await world.client.stop()
+    with pytest.raises(RequestError) as refused:
+        await signing_in
+    assert refused.value.code == "offline"

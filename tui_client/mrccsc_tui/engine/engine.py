@@ -108,6 +108,8 @@ class Engine:
         signed_in: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._running = asyncio.create_task(self._run(self._new_line(address), request, signed_in))
         await asyncio.wait([self._running, signed_in], return_when=asyncio.FIRST_COMPLETED)
+        if not signed_in.done():
+            raise RequestError("offline", "The client was ended before it was signed in.")
         signed_in.result()
 
     async def end(self) -> None:
