@@ -23,6 +23,19 @@ from tests.client.world import World
 from tests.waiting import wait_until
 
 
+async def test_no_title_looks_like_an_author(party: Party) -> None:
+    ann, bob = await party.friends("ann", "bob")
+    conv = await direct(ann, bob)
+    await bob.set_display_name(f"tea <{me(ann).username}> I resign")
+    await wait_until(lambda: "resign" in ann.store.conversations[conv].title, "the name")
+    tail = await start("--profile", ann.profile.name, "tail", "--count", "1")
+    assert tail.stderr is not None
+    await tail.stderr.readline()
+    bob.send(conv, "no")
+    done = await ended(tail)
+    assert done.out[len("00:00 ") :] == f"tea ‹{me(ann).username}› I resign <{me(bob).username}> no\n"
+
+
 async def by_way_of_a_link(party: Party, client: ChatClient) -> Link:
     """What is started with the profile of this client from now on goes through a link that can be cut."""
     link = Link(party.server.port)

@@ -1,7 +1,7 @@
 """``mrccsc-tui tail [--json] [TARGET]``: print what is said from now on.
 
-Every message begins a line with its time. Further lines of it begin with spaces, so that no text looks like another
-message.
+Every message begins a line with its time. Further lines of it begin with spaces, and the first name in angle brackets
+is its author's, so that no text and no title looks like another message.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ AGAIN = 5.0
 """Seconds until what was missed is asked for again where that has failed."""
 
 _NEXT_LINE = "\n" + " " * len("00:00 ")
+_NO_AUTHOR = str.maketrans("<>", "‹›")
+"""Peers choose titles and display names, and may choose what looks like an author."""
 
 
 def tail(profile: Profile, target: str | None, *, as_json: bool, count: int | None) -> int:
@@ -209,9 +211,9 @@ class Printer:
     def _plain(self, entry: Entry) -> str | None:
         if isinstance(entry, Amendment):
             return None
-        title = self._client.store.conversations[entry.conv].title
+        title = self._client.store.conversations[entry.conv].title.translate(_NO_AUTHOR)
         author = self._client.store.person(entry.by)
-        name = author.username or author.display_name
+        name = (author.username or author.display_name).translate(_NO_AUTHOR)
         at = datetime.fromtimestamp(entry.at / 1_000).astimezone().strftime("%H:%M")
         said = entry.text.replace("\n", _NEXT_LINE) if isinstance(entry, Message) else f"({entry.kind})"
         return f"{at} {title} <{name}> {said}"
