@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.client.commands import end_all
 from tests.client.party import Party
 from tests.client.world import World
 from tests.wire.server import Server
@@ -19,6 +20,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("CONFIG", "DATA", "CACHE", "STATE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def commands() -> Iterator[None]:
+    """What this test has started ends with it, however it does."""
+    yield
+    end_all()
 
 
 @pytest.fixture(scope="module")

@@ -6,65 +6,15 @@ import asyncio
 import json
 import os
 import socket
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from mrccsc_tui import cli
-from mrccsc_tui.arguments import parse
 from mrccsc_tui.profile import locked
+from tests.client.commands import COMMAND, ended, here, run, start
 from tests.client.party import PASSWORD, Party, direct, group, me, sees, settled
 from tests.waiting import wait_until
 from tests.wire.server import Server
-
-COMMAND = str(Path(sys.executable).with_name("mrccsc-tui"))
-
-
-class Done:
-    """How a command ended."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-
-async def start(*arguments: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        COMMAND,
-        *arguments,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=os.environ,
-    )
-
-
-async def ended(process: asyncio.subprocess.Process, stdin: str = "") -> Done:
-    async with asyncio.timeout(60):
-        out, err = await process.communicate(stdin.encode())
-    assert process.returncode is not None
-    return Done(process.returncode, out.decode(), err.decode())
-
-
-async def run(*arguments: str, stdin: str = "") -> Done:
-    return await ended(await start(*arguments), stdin)
-
-
-def command(arguments: Sequence[str]) -> int:
-    """What the arguments do; the exit code."""
-    try:
-        parsed = parse(list(arguments))
-    except SystemExit as end:
-        return int(end.code or 0)
-    return cli.run(parsed)
-
-
-async def here(capsys: pytest.CaptureFixture[str], *arguments: str) -> Done:
-    """The same in this process, for what needs no process of its own."""
-    capsys.readouterr()
-    code = await asyncio.to_thread(command, arguments)
-    return Done(code, *capsys.readouterr())
 
 
 async def test_send_waits_until_the_server_has_it_beside_an_open_client(

@@ -15,9 +15,9 @@ import pytest
 from mrccsc_tui.client import RequestError
 from mrccsc_tui.profile import load_session, save_session
 from mrccsc_tui.scripts.send import Delivery
+from tests.client.commands import ended, run, start
 from tests.client.fakes import conversation
 from tests.client.party import PASSWORD, Party, direct, group, me, sees, settled, texts
-from tests.client.test_scripts import ended, run, start
 from tests.client.world import World
 from tests.waiting import until_one_ends, wait_until
 

@@ -16,9 +16,9 @@ from mrccsc_tui.client import ChatClient
 from mrccsc_tui.profile import load_session, save_session
 from mrccsc_tui.scripts.tail import Printer
 from tests.chaos.proxy import Link
+from tests.client.commands import ended, start
 from tests.client.fakes import FakeTransport, conversation, entry, error, message
 from tests.client.party import Party, direct, me, settled
-from tests.client.test_scripts import ended, start
 from tests.client.world import World
 from tests.waiting import wait_until
 
