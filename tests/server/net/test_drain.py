@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import socket
 
+import pytest
+
 from tests.server.net.conftest import Stage
 from tests.waiting import PATIENCE, wait_until
 
@@ -67,7 +69,9 @@ async def test_after_stop_nobody_gets_in(stage: Stage) -> None:
     assert (await inside.read())["re"] == 1
 
 
-async def test_who_was_just_being_let_in_is_sent_away_too(stage: Stage) -> None:
+async def test_who_was_just_being_let_in_is_sent_away_too(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    # These do not read, and it waits for them no longer than it must.
+    monkeypatch.setattr("mrccsc_server.net.registry.LINGER", 0.1)
     for turns in range(8):
         node = await stage.node()
         with contextlib.ExitStack() as clients:
