@@ -18,7 +18,7 @@ from mrccsc_tui.scripts.tail import Printer
 from tests.chaos.proxy import Link
 from tests.client.commands import ended, start
 from tests.client.fakes import FakeTransport, conversation, entry, error, message
-from tests.client.party import Party, direct, me, settled
+from tests.client.party import Party, direct, group, me, settled
 from tests.client.world import World
 from tests.waiting import wait_until
 
@@ -125,6 +125,22 @@ async def test_what_was_said_since_one_was_let_in_elsewhere_is_printed(party: Pa
     assert (done.code, done.err) == (0, "")
     assert [json.loads(line).get("text") for line in done.out.splitlines()] == [None, "one", "two", "three"]
     await link.close()
+
+
+async def test_that_a_conversation_was_made_is_not_said(party: Party) -> None:
+    ann, bob = await party.friends("ann", "bob")
+    tail = await start("--profile", ann.profile.name, "tail", "--count", "4")
+    assert tail.stderr is not None
+    await tail.stderr.readline()
+    bob.send(await direct(bob, ann), "to you")
+    await settled(bob)
+    tea = await group(bob, ann)
+    bob.send(tea, "to all")
+    await settled(bob)
+    own = await ann.create_group("own")
+    ann.send(own.conv, "to nobody")
+    done = await ended(tail)
+    assert said(done.out) == ["to you", "(join)", "to all", "to nobody"]
 
 
 @asynccontextmanager
@@ -236,3 +252,28 @@ async def test_what_such_a_store_lists_later_is_not_taken_for_new(
         await wait_until(lambda: world.texts() == ["text 5"], "the entry")
     assert said(capsys.readouterr().out) == ["text 5"]
     assert line.asks("group.members") == line.asks("history.get") == []
+
+
+async def test_a_conversation_that_is_gone_while_its_beginning_is_looked_for_is_let_go(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = await world.login(conversations=[conversation(head=8, read=8)])
+    async with printing(world):
+        line = await world.lose(line)
+        new = conversation(6, head=7, title="Tea", kind="group", visibility="private", role="member")
+        await line.signs_in(conversations=[conversation(head=8, read=8), new])
+        request = await line.asked("group.members")
+        line.deliver({"type": "group.members", "re": request["id"], "members": [], "more": False})
+        request = await line.asked("history.get")
+        line.deliver(
+            {"type": "conversation.gone", "conv": 6, "reason": "removed"},
+            {"type": "history.page", "re": request["id"], "conv": 6, "entries": [], "head": 7, "more": False},
+        )
+        await wait_until(lambda: 6 not in world.client.store.conversations, "its end")
+        line.deliver(entry(message(9, "text 9")))
+        await wait_until(lambda: world.texts() == ["text 9"], "the entry")
+        line = await world.lose(line)
+        missed = [{"conv": 5, "entries": [message(20, "text 20")], "limited": True}]
+        await line.signs_in(conversations=[conversation(head=20)], missed=missed)
+        line.deliver(page(await asked_on(line, 9), *range(10, 21), head=20))
+        await wait_until(lambda: "text 20" in capsys.readouterr().out, "it going on")

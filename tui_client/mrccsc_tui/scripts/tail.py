@@ -108,7 +108,8 @@ class Printer:
                     self._another_log = True
                 case ConversationAdded(conv=conv) if self._wanted(conv) and not self._another_log:
                     held = self._client.store.conversations.get(conv)
-                    if held is not None and conv not in self._told and held.cursor >= held.start:
+                    # The first entry of all says that it was made.
+                    if held is not None and conv not in self._told and held.cursor >= max(held.start, 2):
                         self._behind[conv] = None
                 case ConversationGone(conv=conv):
                     self._told.pop(conv, None)
@@ -167,7 +168,9 @@ class Printer:
         # Who said what was missed may not be known by name.
         await self._client.load_members(conv)
         if conv not in self._told:
-            self._told[conv] = await self._before_joining(conv)
+            before = await self._before_joining(conv)
+            if conv in self._behind:
+                self._told[conv] = before
         while conv in self._behind and not self._over():
             page = await self._client.load_after(conv, self._told[conv])
             if conv not in self._behind:
@@ -180,15 +183,18 @@ class Printer:
                 del self._behind[conv]
 
     async def _before_joining(self, conv: int) -> int:
-        """The seq below the first entry since one is in a conversation, as far as its log can be read."""
+        """The seq below all since one was let into a conversation or it was made; 0 when it is gone."""
         store = self._client.store
         while store.me is not None:
             for row in reversed(store.timeline(conv)):
                 if isinstance(row, Notice) and (row.kind, row.user) == ("join", store.me.user):
                     return row.seq - 1
+                if isinstance(row, Notice) and row.kind == "create":
+                    return row.seq
             if not await self._client.load_older(conv):
                 break
-        return store.conversations[conv].start - 1
+        held = store.conversations.get(conv)
+        return 0 if held is None else held.start - 1
 
     # -- printing ---------------------------------------------------------------------------------------------------
 
